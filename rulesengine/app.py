@@ -1,0 +1,130 @@
+"""What an app.yml declares: `channel.type` and `channel.metrics`. The rest of the file is OCP's to judge.
+
+The file is read as OCP reads it (YAML 1.2 scalars, a repeated key is a fault). Every fault is a diagnostic with a
+place, and an `App` is made of what could be read, so that mappings are checked against it in the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rulesengine import codes, source
+from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed, nearest, shown
+from rulesengine.source import Node
+from rulesengine.vocabulary import ATTRIBUTABLE, Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A manifest's channel section: the channel type, and where each metric is declared (not: marked attributable)."""
+
+    file: str
+    channel: str
+    declared: Mapping[str, Place]
+    attributable: Mapping[str, Place]
+    metrics_place: Place
+
+    @property
+    def where(self) -> str:
+        """File and line of `channel.metrics`, as messages name it."""
+        return f"{self.metrics_place.file}:{self.metrics_place.line}"
+
+
+def read_app(file: str, raw: bytes, vocabulary: Vocabulary) -> tuple[App | None, list[Diagnostic]]:
+    """What an app.yml declares, and its faults; None when there is no channel section to go by."""
+    root, faults = source.read(file, raw, strict=False)
+    if root is None:
+        return None, faults
+    channel = root.get("channel")
+    if channel is None:
+        return None, [*faults, codes.E401.at(root.source.place(root.start), app=file)]
+    if not isinstance(channel.children, dict):
+        return None, [*faults, _malformed(channel, "channel", "a mapping")]
+    kind, metrics = channel.get("type"), channel.get("metrics")
+    faults = [*faults, *_check_type(channel, kind, vocabulary), *_check_metrics(channel, metrics, vocabulary)]
+    if kind is None or not isinstance(kind.data, str) or metrics is None or not isinstance(metrics.children, dict):
+        return None, faults
+    metrics_key = channel.key("metrics") or metrics
+    return App(file, kind.data, _declared(metrics), _marked(metrics), metrics_key.place), faults
+
+
+def _declared(metrics: Node) -> dict[str, Place]:
+    groups = (group for key, group in metrics.items() if key.text != ATTRIBUTABLE)
+    return {metric.text: metric.place for group in groups for metric in _listed_in(group)}
+
+
+def _marked(metrics: Node) -> dict[str, Place]:
+    group = metrics.get(ATTRIBUTABLE)
+    return {metric.text: metric.place for metric in _listed_in(group)} if group is not None else {}
+
+
+def _listed_in(group: Node) -> Iterator[Node]:
+    children = group.children if isinstance(group.children, list) else []
+    return (child for child in children if isinstance(child.data, str))
+
+
+def _malformed(node: Node, where: str, expected: str) -> Diagnostic:
+    found = "nothing" if node.data is None else f"{shown(node.data)}"
+    return codes.E408.at(node.place, where=where, expected=expected, found=found)
+
+
+def _check_type(channel: Node, kind: Node | None, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
+    known = listed(vocabulary.channel_types)
+    if kind is None:
+        yield codes.E402.at(channel.place, app=channel.source.file, known=known)
+    elif not isinstance(kind.data, str):
+        yield _malformed(kind, "channel.type", "a channel type")
+    elif kind.data not in vocabulary.channel_types:
+        yield codes.E403.at(
+            kind.place, type=kind.data, known=known, hint=did_you_mean(kind.data, vocabulary.channel_types)
+        )
+
+
+def _check_metrics(channel: Node, metrics: Node | None, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
+    if metrics is None:
+        yield codes.E404.at(channel.place, app=channel.source.file)
+        return
+    if not isinstance(metrics.children, dict):
+        yield _malformed(metrics, "channel.metrics", "a mapping of groups to lists of metrics")
+        return
+    groups = vocabulary.groups
+    for key, group in metrics.items():
+        if key.text not in groups:
+            hint = did_you_mean(key.text, groups)
+            yield codes.E405.at(key.place, group=key.text, known=listed(groups), hint=hint)
+        elif not isinstance(group.children, list) or group.data is None:
+            yield _malformed(group, f"channel.metrics.{key.text}", "a list of metrics")
+        else:
+            yield from _check_group(key.text, group, vocabulary)
+    yield from _check_attributable(metrics, vocabulary)
+
+
+def _check_group(name: str, group: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
+    assert isinstance(group.children, list)
+    allowed = vocabulary.groups[name]
+    for metric in group.children:
+        if not isinstance(metric.data, str):
+            yield _malformed(metric, f"channel.metrics.{name}", "a list of metrics")
+        elif metric.data in allowed:
+            continue
+        elif metric.data in vocabulary.metrics:
+            right = vocabulary.metrics[metric.data].group
+            yield codes.E407.at(metric.place, metric=metric.data, group=name, right=f"channel.metrics.{right}")
+        else:
+            yield codes.E406.at(
+                metric.place, metric=metric.data, group=name, known=listed(allowed), hint=_hint(metric.data, vocabulary)
+            )
+
+
+def _hint(word: str, vocabulary: Vocabulary) -> str:
+    near = nearest(word, vocabulary.metrics)
+    return f"did you mean {near!r} (group {vocabulary.metrics[near].group})?" if near else ""
+
+
+def _check_attributable(metrics: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
+    declared = _declared(metrics)
+    for name, place in _marked(metrics).items():
+        if name in vocabulary.metrics and name in vocabulary.attributable and name not in declared:
+            right = f"channel.metrics.{vocabulary.metrics[name].group}"
+            yield codes.W401.at(place, metric=name, right=right)

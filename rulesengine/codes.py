@@ -1,0 +1,215 @@
+"""The table of diagnostic codes: number, title, sentence and hint of every kind of fault. Only data.
+
+The number says where to look: E1xx reading, E2xx shape, E3xx meaning, E4xx app.yml and vocabulary, E5xx at run time,
+W advice. Numbers are never reused. Each has a page in docs/errors, which `rules explain` prints.
+"""
+
+from __future__ import annotations
+
+from rulesengine.diagnostics import Code
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+E101 = Code("E101", "file cannot be read", "cannot read {file}: {reason}")
+E102 = Code("E102", "file is not UTF-8", "the file is not UTF-8: byte {byte} at offset {offset}", "save it as UTF-8")
+E103 = Code("E103", "not YAML", "this is not YAML: {problem}")
+E104 = Code("E104", "repeated key", "key {key!r} is repeated; it stands in line {line} already", "keep one of the two")
+E105 = Code(
+    "E105",
+    "a scalar that YAML versions read differently",
+    "{text} without quotes is {meaning} to some YAML readers and text to others",
+    "write '{text}' in quotes if the text is meant{instead}",
+)
+E106 = Code(
+    "E106", "too many aliases", "aliases expand this file to more than {limit} nodes", "write out what is repeated"
+)
+E107 = Code("E107", "nested too deeply", "the file is nested more than {limit} levels deep")
+E108 = Code("E108", "merge key", "'<<' (merge) is not YAML 1.2", "write the keys out, or alias the whole value")
+E109 = Code("E109", "YAML tag", "YAML reads {tag} as a tag, which has no meaning here", "quote the expression: {text}")
+E110 = Code("E110", "several documents", "a second YAML document starts here", "one file, one mapping")
+E111 = Code("E111", "empty file", "the file holds nothing", "a mapping starts with 'mapping: 1'")
+E112 = Code("E112", "file too large", "the file has {size} bytes; {limit} are allowed")
+E113 = Code(
+    "E113",
+    "anchor without a value",
+    "YAML reads {text} as an anchor with no value behind it",
+    "quote the expression: '{text}'",
+)
+E114 = Code("E114", "key that is no text", "a key must be text, not a {kind}", "quote it if the text is meant")
+E115 = Code(
+    "E115",
+    "unknown alias",
+    "YAML reads {text} as an alias, and nothing is anchored under that name",
+    "quote the expression: '{text}'",
+)
+
+# -- shape ------------------------------------------------------------------------------------------------------------
+E201 = Code("E201", "unknown key", "unknown key {key!r} (known here: {known})")
+E202 = Code("E202", "missing key", "{where} lacks the key {key!r}")
+E203 = Code("E203", "wrong kind of value", "{where} must be {expected}, not {found}")
+E204 = Code("E204", "value not allowed", "{where} must be one of {allowed}, not {found}")
+E205 = Code("E205", "keys that exclude each other", "{key!r} and {other} cannot stand together", "keep one of them")
+E206 = Code("E206", "key that needs another", "{key!r} needs {other} beside it")
+E207 = Code("E207", "empty value", "{where} is empty")
+E208 = Code("E208", "malformed value", "{where} is {found}: {expected}")
+
+# -- meaning ----------------------------------------------------------------------------------------------------------
+E301 = Code("E301", "expression does not parse", "this is not JMESPath: {problem}")
+E302 = Code("E302", "unknown function", "there is no function {name}()")
+E303 = Code("E303", "wrong number of arguments", "{name}() takes {expected}, not {found}", "{signature}")
+E304 = Code(
+    "E304",
+    "metric not declared",
+    "metric {metric!r} is not declared under channel.metrics in {app} (declared: {declared})",
+)
+E305 = Code("E305", "unknown metric", "{metric!r} is no metric (known: {known})")
+E306 = Code(
+    "E306",
+    "sent emitted",
+    "{metric!r} must not be emitted: Optimizely generates it",
+    "ignore it: `ignore: Optimizely generates sent`",
+)
+E307 = Code(
+    "E307",
+    "list_id missing",
+    "metric {metric!r} needs a list_id",
+    "add `list_id:` with the expression that names the list",
+)
+E308 = Code(
+    "E308", "list_id without meaning", "list_id means nothing with {metrics}: only {takers} takes one", "remove it"
+)
+E309 = Code(
+    "E309",
+    "no identifier",
+    "an event emitted here has no identifiers",
+    "add them under `event.identifiers` or to the rule",
+)
+E310 = Code(
+    "E310",
+    "documented event no rule takes",
+    "no rule takes the event {event!r}",
+    "emit it, or ignore it with a reason",
+)
+E311 = Code("E311", "rule no documented event reaches", "no event of payload.events can reach this rule")
+E312 = Code(
+    "E312", "shadowed rule", "this rule never gets an item: {rule} above takes them all", "move it up, or remove it"
+)
+E313 = Code("E313", "unknown table", "there is no table {name!r} (tables: {known})")
+E314 = Code(
+    "E314",
+    "emission that cannot be checked",
+    "what {key!r} can yield cannot be bounded, so it cannot be checked against app.yml",
+    "use literals, a table, channel(), or a `when` that fixes the value",
+)
+E315 = Code("E315", "no such event", "type {type!r}, action {action!r}{update} is no event of the vocabulary")
+E316 = Code("E316", "channel mismatch", "this mapping is for {channels}, and {app} declares the channel {channel!r}")
+E317 = Code(
+    "E317",
+    "parent() without a level above",
+    "parent() needs at least two steps in payload.each",
+    "root() is the whole body",
+)
+E318 = Code("E318", "argument that cannot be used", "{name}(): {problem}")
+E319 = Code("E319", "repeated rule name", "the name {name!r} is taken by {rule}", "give this rule another name")
+E320 = Code("E320", "two mappings for one provider", "provider {provider!r} is mapped by {other} already")
+E321 = Code(
+    "E321",
+    "comparison with a field",
+    '"{name}" in double quotes is a field of the item, not text',
+    "write '{name}' in single quotes",
+)
+E322 = Code("E322", "argument must be literal", "{name}() takes its {parameter} as a literal in quotes", "{signature}")
+E323 = Code(
+    "E323", "argument of the wrong type", "{name}() takes {expected} as its {parameter}, not {found}", "{signature}"
+)
+E324 = Code("E324", "expression too large", "the expression is {problem}")
+E325 = Code(
+    "E325",
+    "literal that is not JSON",
+    "`{text}` is not JSON, and JMESPath would quietly read it as text",
+    "write '{text}' for the text",
+)
+E326 = Code(
+    "E326",
+    "contains turned round",
+    "contains() takes what is searched first and what is sought second",
+    "swap the arguments",
+)
+E327 = Code(
+    "E327",
+    "negation of a part",
+    "!{name}.… negates only {name!r}, and then looks up a field of true or false",
+    "write !({name}.…)",
+)
+
+E328 = Code(
+    "E328",
+    "word that is a field",
+    "{name} without backticks is a field of the item, not the value",
+    "write `{name}`",
+)
+
+# -- app.yml and vocabulary -------------------------------------------------------------------------------------------
+E401 = Code(
+    "E401",
+    "no channel section",
+    "{app} has no `channel` section",
+    "a channel app declares channel.type and channel.metrics",
+)
+E402 = Code("E402", "no channel type", "{app} has no `channel.type`", "one of {known}")
+E403 = Code("E403", "unknown channel type", "{type!r} is no channel type (known: {known})")
+E404 = Code("E404", "no channel metrics", "{app} has no `channel.metrics`", "declare there what the app reports")
+E405 = Code("E405", "unknown metric group", "{group!r} is no group of channel.metrics (known: {known})")
+E406 = Code("E406", "unknown metric declared", "{metric!r} is no metric of the group {group!r} (known: {known})")
+E407 = Code(
+    "E407", "metric in the wrong group", "{metric!r} does not belong to the group {group!r}", "declare it under {right}"
+)
+E408 = Code("E408", "malformed channel section", "{where} must be {expected}, not {found}")
+E409 = Code("E409", "malformed vocabulary", "{where}: {problem}")
+
+# -- at run time ------------------------------------------------------------------------------------------------------
+E501 = Code("E501", "body cannot be decoded", "{reason}")
+E502 = Code("E502", "body too large", "{reason}")
+E503 = Code("E503", "broken gz stream", "{reason}")
+E504 = Code("E504", "payload cannot be read", "{reason}")
+E505 = Code("E505", "step of each yields nothing", "{where} yields null: the body has another shape")
+E506 = Code("E506", "expression failed", "{where}: {reason}")
+E507 = Code("E507", "not text", "{where} must be text, not {found}", "text(...) turns a number into text")
+E508 = Code("E508", "event without identifier", "the event of {rule} has no identifier with a value")
+E509 = Code("E509", "required value missing", "{where} has no value, and the event needs one")
+E510 = Code(
+    "E510",
+    "event that was not checked",
+    "{where} yields type {type}, action {action}, reachability_update_type {update}, which app.yml does not declare",
+)
+E511 = Code("E511", "no rule takes the item", "no rule takes this item ({event})")
+E512 = Code("E512", "table without the value", "table {table!r} has no entry for {key}")
+E513 = Code("E513", "nested too deeply", "{reason}")
+
+E514 = Code("E514", "null item", "the item is null")
+
+# -- advice -----------------------------------------------------------------------------------------------------------
+W301 = Code("W301", "unused table", "nothing uses the table {name!r}", "remove it")
+W302 = Code("W302", "event listed twice", "the event {event!r} is listed in line {line} already", "remove one")
+W303 = Code(
+    "W303",
+    "no payload.event",
+    "without payload.event and payload.events it is not checked that every event is mapped",
+    "say where the event's name stands, and which names the provider documents",
+)
+W304 = Code(
+    "W304",
+    "identifier that is no messaging identifier",
+    "a reachability event carries only {names}: none is a messaging identifier the vocabulary knows",
+    "use email, phone or a name that ends in {suffixes}",
+)
+W401 = Code(
+    "W401",
+    "attributable metric not declared",
+    "{metric!r} is attributable but declared in no other group",
+    "declare it under {right} too",
+)
+W402 = Code("W402", "metric declared but not emitted", "{metric!r} is declared, and no mapping of this app emits it")
+W403 = Code("W403", "metric in doubt", "{metric!r} is {standing} in the vocabulary: {note}")
+
+ALL: tuple[Code, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Code))
+BY_NUMBER = {code.number: code for code in ALL}

@@ -1,0 +1,159 @@
+"""What is wrong, where, and what to do: the one shape of every fault.
+
+A `Code` says once what a kind of fault is called and how its sentence reads; `code.at(place, ...)` makes the
+`Diagnostic` of one occurrence; `render` turns diagnostics into text. The three are apart so that a check never
+builds a sentence and the wording never needs the check.
+
+Limits: a `Place` lies on one file and carries the text of its first line only, enough for a snippet with a caret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+# More than this many diagnostics are counted, not shown: nobody reads the 300th before mending the first.
+SHOWN_AT_MOST = 200
+
+_SNIPPET_WIDTH = 160
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A stretch of a file: lines and columns from 1, columns in code points, the end exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    snippet: str = field(default="", compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A kind of fault: `number` (never reused), `title`, and the templates of its sentence and its hint."""
+
+    number: str
+    title: str
+    message: str
+    hint: str = ""
+
+    @property
+    def severity(self) -> str:
+        """`advice` for W codes, `error` for all others."""
+        return "advice" if self.number.startswith("W") else "error"
+
+    def at(self, place: Place, *, hint: str | None = None, **fields: Any) -> Diagnostic:
+        """One occurrence of this fault; `fields` fill the templates, `hint` replaces the code's own."""
+        template = self.hint if hint is None else hint
+        return Diagnostic(
+            self, place, self.message.format(**fields), template.format(**fields) if hint is None else template
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One fault at one place, worded."""
+
+    code: Code
+    place: Place
+    message: str
+    hint: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        return self.code.severity == "error"
+
+    def __str__(self) -> str:
+        hint = f" — {self.hint}" if self.hint else ""
+        return f"{self.place}: {self.code.severity} {self.code.number}: {self.message}{hint}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object that `--format json` prints for this diagnostic."""
+        return {
+            "code": self.code.number,
+            "severity": self.code.severity,
+            "file": self.place.file,
+            "line": self.place.line,
+            "column": self.place.column,
+            "end_line": self.place.end_line,
+            "end_column": self.place.end_column,
+            "message": self.message,
+            "hint": self.hint or None,
+        }
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Without repetitions, by file, line, column, code: the same faults always come in the same order."""
+    return tuple(sorted(set(diagnostics), key=lambda one: (one.place, one.code.number, one.message)))
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """True if any of them is an error and not advice."""
+    return any(one.is_error for one in diagnostics)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word nearest to `word`, or None when none is near enough to be worth saying."""
+    folded = {name.lower(): name for name in known}
+    close = get_close_matches(word.lower(), folded, n=1, cutoff=0.72)
+    return folded[close[0]] if close else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The hint `did you mean 'x'?`, or an empty one when nothing known is near."""
+    near = nearest(word, known)
+    return f"did you mean {near!r}?" if near is not None else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a sentence takes them: `a, b, c`, or `none`."""
+    return ", ".join(names) or "none"
+
+
+def shown(value: object, width: int = 60) -> str:
+    """A value of a payload or a file as a message may carry it: one line, printable, shortened."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    return printable(text if len(text) <= width else text[: width - 1] + "…")
+
+
+def printable(text: str) -> str:
+    """`text` with everything a terminal could obey (control and format characters) written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def render(diagnostics: Iterable[Diagnostic]) -> str:
+    """All of them as text: the sentence, the line with a caret beneath, the hint; bounded in number."""
+    ordered = in_order(diagnostics)
+    blocks = [_block(one) for one in ordered[:SHOWN_AT_MOST]]
+    if len(ordered) > SHOWN_AT_MOST:
+        blocks.append(f"... and {len(ordered) - SHOWN_AT_MOST} more\n")
+    return "\n".join(blocks)
+
+
+def _block(one: Diagnostic) -> str:
+    lines = [f"{printable(str(one.place))}: {one.code.severity} {one.code.number}: {printable(one.message)}"]
+    if one.place.snippet.strip():
+        lines.extend(_snippet(one.place))
+    if one.hint:
+        lines.append(f"  hint: {printable(one.hint)}")
+    return "\n".join(lines) + "\n"
+
+
+def _snippet(place: Place) -> list[str]:
+    """The line of the place and a row of carets under the part that is meant, in a window if the line is long."""
+    start = max(0, place.column - 1 - _SNIPPET_WIDTH // 2) if place.column > _SNIPPET_WIDTH else 0
+    text = "".join(char if char.isprintable() else " " for char in place.snippet[start : start + _SNIPPET_WIDTH])
+    column = place.column - 1 - start
+    end = place.end_column - 1 - start if place.end_line == place.line else len(text.rstrip())
+    carets = "^" * max(1, min(end, len(text)) - column)
+    margin = f"{place.line:5} | "
+    return [margin + text.rstrip(), " " * (len(margin) - 2) + "| " + " " * column + carets]

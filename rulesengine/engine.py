@@ -1,0 +1,149 @@
+"""The facade: `Engine.load` checks and compiles mappings, `apply` and `apply_bytes` run them.
+
+An engine holds compiled programs and the texts they came from, nothing else: it never changes, does no I/O after
+`load`, may be shared between threads, and travels between processes as its texts, to be compiled again there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from rulesengine import loading
+from rulesengine.codegen import Program, compile_mapping
+from rulesengine.diagnostics import Diagnostic, did_you_mean, has_errors, listed
+from rulesengine.errors import InvalidApp, InvalidMapping, PayloadError, UnknownProvider
+from rulesengine.loading import Checked, Files
+from rulesengine.payloads import DEFAULT_LIMITS, Limits, decode
+from rulesengine.running import Result, reject_body, run_body
+
+StrPath = str | os.PathLike[str]
+
+
+class Engine:
+    """Checked and compiled mappings for one app."""
+
+    __slots__ = ("_files", "_limits", "_programs", "advice", "left_out")
+
+    def __init__(self, files: Files, limits: Limits = DEFAULT_LIMITS) -> None:
+        """Check and compile; use `Engine.load` to read the files first. Raises `InvalidMapping` or `InvalidApp`."""
+        checked = loading.check_files(files)
+        if has_errors(checked.diagnostics):
+            raise _invalid(checked.diagnostics)
+        self._files, self._limits = files, limits
+        self._programs = _compile(checked)
+        self.advice: tuple[Diagnostic, ...] = checked.diagnostics
+        self.left_out: tuple[str, ...] = checked.left_out
+
+    @classmethod
+    def load(
+        cls,
+        mappings: StrPath | Sequence[StrPath],
+        app: StrPath,
+        *,
+        vocabulary: StrPath | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Engine:
+        """An engine of the mappings that a file, a folder or a bundled name stands for (or several of these).
+
+        `app` is the app.yml they are checked against, `vocabulary` a file to replace the bundled `odp.yml`. Raises
+        `InvalidMapping` with every diagnostic of all files, or `InvalidApp`, a kind of it, when app.yml has faults.
+        """
+        paths = [mappings] if isinstance(mappings, str | os.PathLike) else list(mappings)
+        files, faults = loading.gather(paths, app, vocabulary)
+        if files is None:
+            raise _invalid(tuple(faults))
+        return cls(files, limits)
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The providers this engine has a mapping for."""
+        return tuple(self._programs)
+
+    def apply(self, provider: str, payload: Any, *, request: Any = None) -> Result:
+        """What becomes of one decoded body. `request` is what `request()` gives: headers, query, received_at.
+
+        Raises `UnknownProvider`; whatever is wrong with the payload is in the result.
+        """
+        result = Result()
+        run_body(self._program(provider), payload, request, result)
+        return result
+
+    def apply_bytes(
+        self, provider: str, body: bytes, *, request: Any = None, formats: Sequence[str] | None = None
+    ) -> Result:
+        """What becomes of a body as it came: decoded as the mapping's `payload.format` says, or as `formats` does.
+
+        With the format ndjson each line is a body of its own. Raises `UnknownProvider`.
+        """
+        program, result = self._program(provider), Result()
+        for one in _bodies(body, formats or program.mapping.payload.formats):
+            self._decode_and_run(program, one, request, result, formats)
+        return result
+
+    def _decode_and_run(
+        self, program: Program, body: bytes, request: Any, result: Result, formats: Sequence[str] | None
+    ) -> None:
+        try:
+            payload = decode(body, formats or program.mapping.payload.formats, self._limits)
+        except PayloadError as fault:
+            reject_body(result, fault, body)
+            return
+        run_body(program, payload, request, result)
+
+    def source(self, provider: str) -> str:
+        """The Python source that the provider's mapping was compiled to."""
+        return self._program(provider).source
+
+    def formats(self, provider: str) -> tuple[str, ...]:
+        """The formats that the provider's bodies come in, in the order in which they are tried."""
+        return self._program(provider).mapping.payload.formats
+
+    def mapping_id(self, provider: str) -> tuple[str, str]:
+        """The file of a provider's mapping and the SHA-256 of its text, in hex: which rules an outcome is from."""
+        file = self._program(provider).mapping.file
+        raw = next(one.raw for one in self._files.mappings if one.name == file)
+        return file, hashlib.sha256(raw).hexdigest()
+
+    @property
+    def limits(self) -> Limits:
+        """The limits that bodies are held to."""
+        return self._limits
+
+    def _program(self, provider: str) -> Program:
+        try:
+            return self._programs[provider]
+        except KeyError:
+            hint = did_you_mean(provider, self._programs)
+            known = f"no mapping for provider {provider!r} (there are: {listed(self._programs)})"
+            raise UnknownProvider(f"{known} {hint}".strip()) from None
+
+    def __reduce__(self) -> tuple[type[Engine], tuple[Files, Limits]]:
+        return Engine, (self._files, self._limits)
+
+    def __repr__(self) -> str:
+        return f"<Engine for {listed(self._programs)}>"
+
+
+def _bodies(body: bytes, formats: Sequence[str]) -> list[bytes]:
+    """One body, or each non-blank line of it when the first format is ndjson; an empty body stays one."""
+    if formats[0] != "ndjson":
+        return [body]
+    return [line for line in body.split(b"\n") if line.strip()] or [body]
+
+
+def _invalid(diagnostics: tuple[Diagnostic, ...]) -> InvalidMapping:
+    """The exception for a set of diagnostics: E4xx come from app.yml, but for a mapping's own channels."""
+    app_at_fault = any(one.is_error and one.code.number.startswith("E4") for one in diagnostics)
+    return InvalidApp(diagnostics) if app_at_fault else InvalidMapping(diagnostics)
+
+
+def _compile(checked: Checked) -> dict[str, Program]:
+    assert checked.app is not None
+    channel, declared = checked.app.channel, set(checked.app.declared)
+    return {
+        subject.mapping.provider.value: compile_mapping(subject.mapping, checked.vocabulary, channel, declared)
+        for subject in checked.subjects
+    }

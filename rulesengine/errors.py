@@ -1,0 +1,42 @@
+"""The exceptions an embedder may catch: `RulesEngineError` and below it one class a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rulesengine.diagnostics import Code, Diagnostic, in_order
+
+
+class RulesEngineError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class InvalidMapping(RulesEngineError):
+    """Mapping files that cannot be loaded; `.diagnostics` has every fault of every file, in order."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = in_order(diagnostics)
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        return "\n".join(str(one) for one in self.diagnostics)
+
+
+class InvalidApp(InvalidMapping):
+    """An `InvalidMapping` among whose faults are some of app.yml itself (codes E4xx)."""
+
+
+class UnknownProvider(RulesEngineError, LookupError):
+    """The engine was asked for a provider that none of its mappings is for."""
+
+
+class PayloadError(RulesEngineError):
+    """A body that cannot be turned into data: `.code` says which kind of fault, the text says what and where."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(code, message)
+
+    def __str__(self) -> str:
+        return self.message

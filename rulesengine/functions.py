@@ -1,0 +1,710 @@
+"""The functions the mapping language adds to JMESPath: one table of signature, sentence, examples and body.
+
+The checker, the compiler, `rules functions`, the docs and the tests all read `FUNCTIONS`. Every function is pure and
+passes null through; `bind` adds that and the checks of types in one place, so that a body sees only what it takes.
+
+Limits: a fault of a value is a `FunctionFault` and nothing else. `e164` knows no numbering plan: it neither tells
+whether a number exists nor that some countries (Italy) keep the leading 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rulesengine.patterns import Pattern, compile_pattern
+from rulesengine.times import FunctionFault as FunctionFault
+from rulesengine.times import brief, epoch, epoch_at, epoch_ms, prepare_format, prepare_zone
+
+# replace() is the one function whose result can be far larger than what it was given: a bound against exhaustion.
+_LONGEST_RESULT = 10_000_000
+_MOST_DIGITS = 4_300
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: `types` are JMESPath type names or "any".
+
+    With `prepare` the argument must be a literal string in the mapping: the compiler calls `prepare` on it once, when
+    loading (ValueError: the literal's fault, a sentence), and the body gets what that returned.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    optional: bool = False
+    prepare: Callable[[str], object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An expression over `given` and what it gives, or the sentence (`fails`) with which it fails.
+
+    When `scoped`, `given` is no item but {"item", "root", "parent", "request", "channel", "tables"}, as far as needed.
+    """
+
+    expression: str
+    given: object
+    gives: object = None
+    fails: str | None = None
+    scoped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function; without `body` the engine compiles it itself, since it needs the surroundings of the item."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    returns: str
+    sentence: str
+    examples: tuple[Example, ...]
+    body: Callable[..., object] | None
+
+    @property
+    def signature(self) -> str:
+        """Such as `e164(s: string|number[, country: string|number]) -> string`."""
+        text = ""
+        for parameter in self.parameters:
+            one = f"{', ' if text else ''}{parameter.name}: {'|'.join(parameter.types)}"
+            text += f"[{one}]" if parameter.optional else one
+        return f"{self.name}({text}) -> {self.returns}"
+
+
+_CLASSES: Mapping[str, tuple[type, ...]] = MappingProxyType(
+    {
+        "string": (str,),
+        "number": (int, float),
+        "boolean": (bool,),
+        "array": (list,),
+        "object": (dict,),
+        "null": (),
+        "any": (str, int, float, bool, list, dict),
+    }
+)
+
+
+def bind(function: Function) -> Callable[..., object]:
+    """The callable for `function`: null if an argument is null, FunctionFault if one has another type, else the body's.
+
+    It takes the arguments by position, prepared ones as `prepare` returned them. ValueError without a body.
+    """
+    if function.body is None:
+        raise ValueError(f"{function.name}() has no body: the engine compiles it")
+    checked = [index for index, parameter in enumerate(function.parameters) if parameter.prepare is None]
+    return _bind_first(function, function.body) if checked == [0] else _bind_all(function, function.body)
+
+
+def _bind_first(function: Function, body: Callable[..., object]) -> Callable[..., object]:
+    """For the common case: only the first argument is to be checked."""
+    parameter = function.parameters[0]
+    classes = _exact_classes(parameter)
+
+    def first(value: object, *prepared: object) -> object:
+        if type(value) not in classes:
+            if value is None:
+                return None
+            _admit(function, parameter, value)
+        return body(value, *prepared)
+
+    return first
+
+
+def _bind_all(function: Function, body: Callable[..., object]) -> Callable[..., object]:
+    checks = tuple((one, _exact_classes(one)) for one in function.parameters)
+
+    def every(*values: object) -> object:
+        if None in values:
+            return None
+        for value, (parameter, classes) in zip(values, checks, strict=False):
+            if type(value) not in classes and parameter.prepare is None:
+                _admit(function, parameter, value)
+        return body(*values)
+
+    return every
+
+
+def _exact_classes(parameter: Parameter) -> frozenset[type]:
+    return frozenset(one for name in parameter.types for one in _CLASSES[name])
+
+
+def _admit(function: Function, parameter: Parameter, value: object) -> None:
+    """Raises unless `value` is of an allowed type after all: of a subclass, or where any is allowed."""
+    classes = tuple(_exact_classes(parameter) - ({int, float} if isinstance(value, bool) else set()))
+    if "any" in parameter.types or isinstance(value, classes):
+        return
+    wanted = " or ".join(f"{'an' if name[0] in 'ao' else 'a'} {name}" for name in parameter.types)
+    role = f" as {parameter.name}" if len(function.parameters) > 1 else ""
+    raise FunctionFault(f"{function.name}() takes {wanted}{role}, got {_named(value)}")
+
+
+def _named(value: object) -> str:
+    """A value with its type, as a sentence says it; what is in an array or an object is left out."""
+    if isinstance(value, bool):
+        return f"the boolean {'true' if value else 'false'}"
+    if isinstance(value, str):
+        return f"the string {brief(value)}"
+    if isinstance(value, int | float):
+        return f"the number {brief(value)}"
+    if isinstance(value, list | dict):
+        return "an array" if isinstance(value, list) else "an object"
+    return "null" if value is None else f"a {type(value).__name__}"
+
+
+def _utf8(function: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise FunctionFault(f"{function}() got {brief(text)}, which holds half a surrogate pair") from None
+
+
+_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_canonical = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
+
+
+def _written(function: str, encode: Callable[[object], str], value: object) -> str:
+    try:
+        return encode(value)
+    except (ValueError, TypeError, RecursionError):
+        raise FunctionFault(f"{function}() got {_named(value)}, which cannot be written as JSON") from None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else _written("text", _compact, value)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    if not separator:
+        raise FunctionFault("split() got an empty separator")
+    return text.split(separator)
+
+
+def _replace(text: str, old: str, new: str) -> str:
+    if not old:
+        raise FunctionFault("replace() got an empty string to replace")
+    if len(new) > len(old) and len(text) + text.count(old) * (len(new) - len(old)) > _LONGEST_RESULT:
+        raise FunctionFault(f"replace() would make a string of more than {_LONGEST_RESULT} characters")
+    return text.replace(old, new)
+
+
+def _matches(subject: str, pattern: Pattern) -> bool:
+    return pattern.matches(_encodable("matches", subject))
+
+
+def _capture(subject: str, pattern: Pattern) -> str | None:
+    return pattern.capture(_encodable("capture", subject))
+
+
+def _encodable(function: str, text: str) -> str:
+    if not text.isascii():
+        _utf8(function, text)
+    return text
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("a number too large")
+    return number
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("a number too long")
+    return int(digits)
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer).decode
+
+
+def _from_json(text: str) -> object:
+    try:
+        return _decode(text)
+    except RecursionError:
+        raise FunctionFault(f"from_json() got {brief(text)}, which is nested too deeply") from None
+    except ValueError as fault:
+        raise FunctionFault(f"from_json() got {brief(text)}, which is no JSON: {fault}") from None
+
+
+def _items(table: dict[str, object]) -> list[list[object]]:
+    return [[key, value] for key, value in table.items()]
+
+
+def _from_items(pairs: list[object]) -> dict[str, object]:
+    table: dict[str, object] = {}
+    for number, pair in enumerate(pairs):
+        if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)):
+            raise FunctionFault(f"from_items() takes pairs of a string and a value, got another element at [{number}]")
+        table[pair[0]] = pair[1]
+    return table
+
+
+# Not email.utils.parseaddr: it takes the first address of a list, reads 'a@b)c@d' differently from release to release
+# (CVE-2023-27043) and recurses on '(((('.
+_BARE_ADDRESS = r"""([^\s\x00-\x1f\x7f<>@"(),:;\\\[\]]+@[^\s\x00-\x1f\x7f<>@"(),:;\\\[\]]+)"""
+_ADDRESS = re.compile(
+    rf"""(?:(?:"(?:[^"\\]|\\.)*"|[^"<>,;])*<\s*{_BARE_ADDRESS}\s*>|\s*{_BARE_ADDRESS})\s*""", re.DOTALL
+)
+
+
+def _address(text: str) -> str | None:
+    found = _ADDRESS.fullmatch(text)
+    return (found[1] or found[2]) if found else None
+
+
+_CHANNEL_PREFIX = re.compile(r"(?:whatsapp|tel|sms|mms|rcs|viber):", re.IGNORECASE)
+# Beside the ASCII ones the no-break space and the hyphens and dash that word processors put into numbers.
+_PUNCTUATION = str.maketrans("", "", " -.()\u00a0\u2010\u2011\u2013")
+_DIALLED = re.compile(r"(?:(\+|00)|(?!00))([0-9]{1,20})")
+_CALLING_CODE = re.compile(r"(?:\+|00)?([1-9][0-9]{0,2})")
+_E164 = re.compile(r"[1-9][0-9]{6,14}")
+# The longest national number of nearly all countries: what is longer and begins with the country code carries it.
+_LONGEST_NATIONAL = 10
+
+
+def _e164(given: str | int | float, country: str | int | float | None = None) -> str:
+    dialled = _DIALLED.fullmatch(_plain_number(given))
+    if dialled is None:
+        raise _no_phone_number(given)
+    international, digits = dialled.groups()
+    if not international:
+        digits = _with_country(given, digits, "" if country is None else _calling_code(country))
+    if not _E164.fullmatch(digits):
+        raise _no_phone_number(given)
+    return f"+{digits}"
+
+
+def _plain_number(given: str | int | float) -> str:
+    """The number without channel, spaces and punctuation; what is no whole number stays as unfit as it is."""
+    if isinstance(given, str):
+        text = _CHANNEL_PREFIX.sub("", given.strip(), count=1).strip()
+        # '+44 (0)20 ...' writes the national and the international number in one.
+        text = text if text.startswith("(0)") else text.replace("(0)", "")
+        return text.translate(_PUNCTUATION)
+    return str(int(given)) if 0 < given < 1e15 and given == int(given) else ""
+
+
+def _with_country(given: object, digits: str, code: str) -> str:
+    if digits.startswith("0"):
+        if not code:
+            raise FunctionFault(f"e164() got {brief(given)}, a national number: add the country's calling code")
+        return code + digits[1:]
+    return digits if digits.startswith(code) and (not code or len(digits) > _LONGEST_NATIONAL) else code + digits
+
+
+def _calling_code(country: str | int | float) -> str:
+    found = _CALLING_CODE.fullmatch(_plain_number(country))
+    if found is None:
+        raise FunctionFault(f"e164() got {brief(country)} as country, expected a calling code such as '44'")
+    return found[1]
+
+
+def _no_phone_number(given: object) -> FunctionFault:
+    return FunctionFault(f"e164() got {brief(given)}, which is no phone number")
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(_utf8("hash", text)).hexdigest()
+
+
+def _stable_id(values: list[object]) -> str | None:
+    if all(value is None for value in values):
+        return None
+    text = _written("stable_id", _canonical, values)
+    try:
+        return hashlib.sha256(text.encode()).hexdigest()
+    except UnicodeEncodeError:
+        raise FunctionFault("stable_id() got an array with half a surrogate pair in a string") from None
+
+
+_TABLE: tuple[Function, ...] = (
+    Function(
+        "lower",
+        (Parameter("s", ("string",)),),
+        "string",
+        "The string in lower case.",
+        (
+            Example("lower(email)", {"email": "Ann@Example.COM"}, "ann@example.com"),
+            Example("lower(email)", {"email": None}, None),
+            Example("lower(code)", {"code": 5}, fails="lower() takes a string, got the number 5"),
+        ),
+        str.lower,
+    ),
+    Function(
+        "upper",
+        (Parameter("s", ("string",)),),
+        "string",
+        "The string in upper case.",
+        (
+            Example("upper(answer)", {"answer": "stop"}, "STOP"),
+            Example("upper(country)", {}, None),
+            Example("upper(yes)", {"yes": True}, fails="upper() takes a string, got the boolean true"),
+        ),
+        str.upper,
+    ),
+    Function(
+        "trim",
+        (Parameter("s", ("string",)),),
+        "string",
+        "The string without white space at its two ends.",
+        (
+            Example("trim(email)", {"email": " ann@example.com\n"}, "ann@example.com"),
+            Example("lower(trim(event))", {"event": " Opened "}, "opened"),
+            Example("trim(to)", {"to": ["a"]}, fails="trim() takes a string, got an array"),
+        ),
+        str.strip,
+    ),
+    Function(
+        "text",
+        (Parameter("v", ("any",)),),
+        "string",
+        "Any value as a string: a string as it is, all else as compact JSON, but null stays null.",
+        (
+            Example("text(group)", {"group": 10}, "10"),
+            Example("text(group)", {"group": None}, None),
+            Example("text(tags)", {"tags": ["a", True, 1.0]}, '["a",true,1.0]'),
+        ),
+        _text,
+    ),
+    Function(
+        "split",
+        (Parameter("s", ("string",)), Parameter("sep", ("string",))),
+        "array",
+        "The parts of the string between the separators.",
+        (
+            Example("split(topic, '.')[-1]", {"topic": "event.klaviyo.bounced_email"}, "bounced_email"),
+            Example("split(tags, ',')", {"tags": ""}, [""]),
+            Example("split(tags, '')", {"tags": "a,b"}, fails="split() got an empty separator"),
+        ),
+        _split,
+    ),
+    Function(
+        "replace",
+        (Parameter("s", ("string",)), Parameter("old", ("string",)), Parameter("new", ("string",))),
+        "string",
+        "The string with every occurrence of one string replaced by another.",
+        (
+            Example("replace(event, ' ', '_')", {"event": "hard bounce now"}, "hard_bounce_now"),
+            Example("replace(id, '-', '')", {"id": "12-34-56"}, "123456"),
+            Example("replace(id, '', '-')", {"id": "1"}, fails="replace() got an empty string to replace"),
+        ),
+        _replace,
+    ),
+    Function(
+        "trim_prefix",
+        (Parameter("s", ("string",)), Parameter("p", ("string",))),
+        "string",
+        "The string without that prefix, if it has it.",
+        (
+            Example("trim_prefix(type, 'email.')", {"type": "email.opened"}, "opened"),
+            Example("trim_prefix(type, 'email.')", {"type": "opened"}, "opened"),
+            Example(
+                "trim_prefix(type, code)",
+                {"type": "email.opened", "code": 7},
+                fails="trim_prefix() takes a string as p, got the number 7",
+            ),
+        ),
+        str.removeprefix,
+    ),
+    Function(
+        "trim_suffix",
+        (Parameter("s", ("string",)), Parameter("p", ("string",))),
+        "string",
+        "The string without that suffix, if it has it.",
+        (
+            Example("trim_suffix(trim_prefix(id, '<'), '>')", {"id": "<1@mta.example>"}, "1@mta.example"),
+            Example("trim_suffix(event, '_unique')", {"event": "opened_unique"}, "opened"),
+            Example(
+                "trim_suffix(event, '_unique')",
+                {"event": {}},
+                fails="trim_suffix() takes a string as s, got an object",
+            ),
+        ),
+        str.removesuffix,
+    ),
+    Function(
+        "matches",
+        (Parameter("s", ("string",)), Parameter("pattern", ("string",), prepare=compile_pattern)),
+        "boolean",
+        "True if the pattern (RE2, a literal) is found anywhere in the string.",
+        (
+            Example(r"matches(reply, '\b5\.1\.\d')", {"reply": "550 5.1.1 no such user"}, True),
+            Example("matches(body, '(?i)^stop$')", {"body": "please stop"}, False),
+            Example(
+                "matches(status, '^5')",
+                {"status": 550},
+                fails="matches() takes a string as s, got the number 550",
+            ),
+        ),
+        _matches,
+    ),
+    Function(
+        "capture",
+        (Parameter("s", ("string",)), Parameter("pattern", ("string",), prepare=compile_pattern)),
+        "string",
+        "What the first group of the pattern (RE2, a literal) matched, the whole match if it has no group, else null.",
+        (
+            Example("capture(id, '^([^.]+)')", {"id": "14c5d75ce93.dfd.64b469"}, "14c5d75ce93"),
+            Example(r"capture(reply, '[245]\.\d+\.\d+')", {"reply": "550 5.1.1 no such user"}, "5.1.1"),
+            Example(r"capture(reply, '\d\d\d')", {"reply": "timeout"}, None),
+            Example("capture(code, '5')", {"code": 550}, fails="capture() takes a string as s, got the number 550"),
+        ),
+        _capture,
+    ),
+    Function(
+        "epoch",
+        (Parameter("v", ("string", "number")),),
+        "number",
+        "Whole seconds since 1970 of seconds (number or digits) or of ISO 8601 text, UTC unless it says else.",
+        (
+            Example("epoch(timestamp)", {"timestamp": 1513299569}, 1513299569),
+            Example("epoch(timestamp)", {"timestamp": "1513299569.75"}, 1513299569),
+            Example("epoch(at)", {"at": "2017-12-15T01:59:29.123+01:00"}, 1513299569),
+            Example("epoch(at)", {"at": "2017-12-15 00:59:29"}, 1513299569),
+            Example(
+                "epoch(ts)",
+                {"ts": 1513299569123},
+                fails="epoch() got 1513299569123, which can only be milliseconds: use epoch_ms()",
+            ),
+            Example(
+                "epoch(at)",
+                {"at": "yesterday"},
+                fails="epoch() got 'yesterday', expected seconds since 1970 or an ISO 8601 date and time",
+            ),
+        ),
+        epoch,
+    ),
+    Function(
+        "epoch_ms",
+        (Parameter("v", ("string", "number")),),
+        "number",
+        "Whole seconds since 1970 of milliseconds since 1970 (number or digits).",
+        (
+            Example("epoch_ms(ts)", {"ts": 1513299569123}, 1513299569),
+            Example("epoch_ms(ts)", {"ts": "1513299569999"}, 1513299569),
+            Example(
+                "epoch_ms(ts)",
+                {"ts": 1513299569},
+                fails="epoch_ms() got 1513299569, which can only be seconds: use epoch()",
+            ),
+        ),
+        epoch_ms,
+    ),
+    Function(
+        "epoch_at",
+        (
+            Parameter("s", ("string",)),
+            Parameter("format", ("string",), prepare=prepare_format),
+            Parameter("zone", ("string",), prepare=prepare_zone),
+        ),
+        "number",
+        "Whole seconds since 1970 of a date in a strptime format and a tz database zone (literals); %z in it wins.",
+        (
+            Example(
+                "epoch_at(date, '%m/%d/%Y %I:%M:%S %p', 'America/New_York')",
+                {"date": "1/31/2026 3:04:05 PM"},
+                1769889845,
+            ),
+            Example("epoch_at(scts, '%y%m%d%H%M', 'UTC')", {"scts": "2012181335"}, 1608298500),
+            Example(
+                "epoch_at(date, '%d.%m.%Y', 'Europe/Berlin')",
+                {"date": "2026-01-31"},
+                fails="epoch_at() got '2026-01-31', which is not written as '%d.%m.%Y' says",
+            ),
+        ),
+        epoch_at,
+    ),
+    Function(
+        "from_json",
+        (Parameter("s", ("string",)),),
+        "any",
+        "The value that the JSON text writes.",
+        (
+            Example("from_json(Message).bounce.type", {"Message": '{"bounce": {"type": "hard"}}'}, "hard"),
+            Example("from_json(Message)", {"Message": "null"}, None),
+            Example(
+                "from_json(Message)",
+                {"Message": "hello"},
+                fails="from_json() got 'hello', which is no JSON: Expecting value: line 1 column 1 (char 0)",
+            ),
+        ),
+        _from_json,
+    ),
+    Function(
+        "lookup",
+        (Parameter("table", ("string",)), Parameter("key", ("any",))),
+        "any",
+        "What the mapping's table of that name (a literal) has for the key, its default or null if it has nothing.",
+        (
+            Example(
+                "lookup('lists', list)",
+                {"item": {"list": 12}, "tables": {"lists": {"12": "newsletter"}}},
+                "newsletter",
+                scoped=True,
+            ),
+            Example(
+                "lookup('lists', list)",
+                {"item": {"list": "13"}, "tables": {"lists": {"12": "newsletter"}}},
+                None,
+                scoped=True,
+            ),
+        ),
+        None,
+    ),
+    Function(
+        "items",
+        (Parameter("obj", ("object",)),),
+        "array",
+        "The pairs [key, value] of the object, in order.",
+        (
+            Example("items(receipts)", {"receipts": {"a": 1, "b": None}}, [["a", 1], ["b", None]]),
+            Example("items(receipts)[*][0]", {"receipts": {"a": 1, "b": None}}, ["a", "b"]),
+            Example("items(receipts)", {"receipts": []}, fails="items() takes an object, got an array"),
+        ),
+        _items,
+    ),
+    Function(
+        "from_items",
+        (Parameter("pairs", ("array",)),),
+        "object",
+        "The object of the pairs [key, value]; of pairs with one key the last counts.",
+        (
+            Example("from_items(headers)", {"headers": [["Subject", "Hi"], ["X-Id", 7]]}, {"Subject": "Hi", "X-Id": 7}),
+            Example(
+                "from_items(headers[*].[name, value]).To", {"headers": [{"name": "To", "value": "a@b.c"}]}, "a@b.c"
+            ),
+            Example(
+                "from_items(headers)",
+                {"headers": [["Subject"]]},
+                fails="from_items() takes pairs of a string and a value, got another element at [0]",
+            ),
+        ),
+        _from_items,
+    ),
+    Function(
+        "address",
+        (Parameter("s", ("string",)),),
+        "string",
+        "The e-mail address in 'Name <a@b>' or 'a@b', null if there is not exactly one.",
+        (
+            Example("address(to)", {"to": "Ann <ann@example.com>"}, "ann@example.com"),
+            Example("address(to)", {"to": '"Last, First" <ann@example.com>'}, "ann@example.com"),
+            Example("address(to)", {"to": "undisclosed recipients"}, None),
+            Example("address(to)", {"to": {}}, fails="address() takes a string, got an object"),
+        ),
+        _address,
+    ),
+    Function(
+        "e164",
+        (Parameter("s", ("string", "number")), Parameter("country", ("string", "number"), optional=True)),
+        "string",
+        "The phone number as + and digits: bare digits are taken to carry their country code, or, with a calling code "
+        "given, to be national unless they begin with it and are longer than 10.",
+        (
+            Example("e164(from)", {"from": "whatsapp:+1 (201) 555-0123"}, "+12015550123"),
+            Example("e164(msisdn)", {"msisdn": 447700900123}, "+447700900123"),
+            Example("e164(to, '44')", {"to": "07700 900123"}, "+447700900123"),
+            Example("e164(to, '44')", {"to": "447700900123"}, "+447700900123"),
+            Example("e164(to, '91')", {"to": "9123456789"}, "+919123456789"),
+            Example("e164(from)", {"from": "Acme"}, fails="e164() got 'Acme', which is no phone number"),
+            Example(
+                "e164(from)",
+                {"from": "07700 900123"},
+                fails="e164() got '07700 900123', a national number: add the country's calling code",
+            ),
+        ),
+        _e164,
+    ),
+    Function(
+        "hash",
+        (Parameter("s", ("string",)),),
+        "string",
+        "The SHA-256 of the string's UTF-8, in 64 hexadecimal digits.",
+        (
+            Example(
+                "hash(token)", {"token": "abc"}, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+            ),
+            Example("hash(token)", {}, None),
+            Example("hash(id)", {"id": 12}, fails="hash() takes a string, got the number 12"),
+        ),
+        _hash,
+    ),
+    Function(
+        "stable_id",
+        (Parameter("array", ("array",)),),
+        "string",
+        "The SHA-256 of the array's compact JSON with sorted keys, an id that repeats; null if it holds only nulls.",
+        (
+            Example(
+                "stable_id([to, event])",
+                {"to": "ann@example.com", "event": "open"},
+                "0e6216f3e2bc137b982493c476dc338155182a0fbd3213760b4a1e841e78780d",
+            ),
+            Example("stable_id([id, event])", {"to": "ann@example.com"}, None),
+            Example("stable_id(to)", {"to": "a"}, fails="stable_id() takes an array, got the string 'a'"),
+        ),
+        _stable_id,
+    ),
+    Function(
+        "root",
+        (),
+        "any",
+        "The whole body that the item is part of.",
+        (
+            Example("root().account", {"item": {"id": 1}, "root": {"account": "a1"}}, "a1", scoped=True),
+            Example("root().account || id", {"item": {"id": 1}, "root": {}}, 1, scoped=True),
+        ),
+        None,
+    ),
+    Function(
+        "parent",
+        (),
+        "any",
+        "The item one level up, where `each` has at least two steps.",
+        (
+            Example(
+                "parent().messageId", {"item": "ann@example.com", "parent": {"messageId": "m1"}}, "m1", scoped=True
+            ),
+            Example("parent().tags", {"item": {"tags": ["x"]}, "parent": {}}, None, scoped=True),
+        ),
+        None,
+    ),
+    Function(
+        "request",
+        (),
+        "object",
+        "What came around the body: `headers`, `query`, `received_at` (seconds since 1970).",
+        (
+            Example(
+                "request().received_at", {"item": {}, "request": {"received_at": 1513299569}}, 1513299569, scoped=True
+            ),
+            Example(
+                'request().headers."svix-id"',
+                {"item": {}, "request": {"headers": {"svix-id": "msg_1"}}},
+                "msg_1",
+                scoped=True,
+            ),
+        ),
+        None,
+    ),
+    Function(
+        "channel",
+        (),
+        "string",
+        "The channel type that app.yml declares.",
+        (
+            Example("channel()", {"item": {}, "channel": "sms"}, "sms", scoped=True),
+            Example("channel() == 'email'", {"item": {}, "channel": "sms"}, False, scoped=True),
+        ),
+        None,
+    ),
+)
+
+FUNCTIONS: Mapping[str, Function] = MappingProxyType({function.name: function for function in _TABLE})

@@ -1,0 +1,212 @@
+"""JMESPath as the jmespath library defines it: text to a frozen tree with columns, its functions, its error classes.
+
+The only importer of jmespath. The library's parser makes the tree, so the grammar is exactly its own; a subclass notes
+where each token stood, which the library forgets. Its tree is declared an implementation detail: everything that
+knows its form is here, and the dependency is pinned below 2.
+
+Limits: expressions are bounded in length and depth, since the library's parser recurses without a bound of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jmespath import exceptions, functions, parser, visitor
+from jmespath.exceptions import JMESPathError, ParseError, UnknownFunctionError
+
+MAX_LENGTH = 20_000
+MAX_DEPTH = 60
+
+__all__ = [
+    "STANDARD", "JMESPathError", "ParseError", "Standard", "TooLarge", "Tree", "UnknownFunctionError",
+    "expression_reference", "fault_sentence", "parse", "problem_of", "standard_function",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """An expression: `kind` and `value` as the library names them, children in evaluation order.
+
+    Kinds: field, subexpression, index, slice, index_expression, projection, value_projection, filter_projection
+    (children: base, condition, right), flatten, literal, current, comparator, and_expression, or_expression,
+    not_expression, pipe, multi_select_list, multi_select_dict (of key_val_pair), function_expression, expref.
+    `start` is the offset in the text, `length` that of a name or literal; `quoted` marks a "quoted" field; `key` is
+    equal for two trees exactly when they are the same expression, wherever they stand.
+    """
+
+    kind: str
+    value: Any = None
+    children: tuple[Tree, ...] = ()
+    start: int = field(default=0, compare=False)
+    length: int = field(default=1, compare=False)
+    quoted: bool = field(default=False, compare=False)
+    key: str = field(default="", compare=False)
+
+    def walk(self) -> Iterator[Tree]:
+        """This tree and all below it, outermost first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+class TooLarge(ValueError):
+    """The expression is longer or deeper than is allowed; the text says which."""
+
+
+def parse(text: str) -> Tree:
+    """The tree of an expression. Raises `ParseError` or another `JMESPathError`, as the library does, or `TooLarge`."""
+    if len(text) > MAX_LENGTH:
+        raise TooLarge(f"longer than {MAX_LENGTH} characters")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
+            # A parser of its own each time: `Parser.parse` keeps a cache that all threads share.
+            parsed = _PlacedParser()._do_parse(text)
+        return _freeze(parsed.parsed, 0)
+    except RecursionError:
+        raise TooLarge(f"nested more than {MAX_DEPTH} levels deep") from None
+    except IndexError:  # the parser looks one token past the end of `[` and the like
+        incomplete = exceptions.IncompleteExpressionError(len(text), "", "eof")
+        incomplete.set_expression(text)
+        raise incomplete from None
+
+
+def problem_of(fault: JMESPathError, text: str) -> tuple[str, int]:
+    """What is wrong with an expression that does not parse, in our words, and the offset where it shows."""
+    if isinstance(fault, exceptions.EmptyExpressionError):
+        return "it is empty", 0
+    if isinstance(fault, exceptions.IncompleteExpressionError):
+        return "it ends too early", len(text)
+    offset = getattr(fault, "lex_position", 0) or 0
+    if isinstance(fault, exceptions.LexerError):
+        message = str(fault.message)
+        return message[:1].lower() + message[1:], offset
+    token = getattr(fault, "token_value", "")
+    return f"{token!r} is not expected here" if token else "it ends too early", offset
+
+
+class _PlacedParser(parser.Parser):
+    """The library's parser, noting on each node where its token stood."""
+
+    def _placed(self, node: dict[str, Any], token: dict[str, Any], **more: Any) -> dict[str, Any]:
+        following = self._lookahead_token(0)
+        node.update(start=token["start"], end=following["start"], **more)
+        return node
+
+    def _token_nud_literal(self, token: dict[str, Any]) -> dict[str, Any]:
+        return self._placed(super()._token_nud_literal(token), token)
+
+    def _token_nud_unquoted_identifier(self, token: dict[str, Any]) -> dict[str, Any]:
+        node = super()._token_nud_unquoted_identifier(token)
+        return self._placed(node, token, length=len(token["value"]))
+
+    def _token_nud_quoted_identifier(self, token: dict[str, Any]) -> dict[str, Any]:
+        return self._placed(super()._token_nud_quoted_identifier(token), token, quoted=True)
+
+    def _token_nud_current(self, token: dict[str, Any]) -> dict[str, Any]:
+        return self._placed(super()._token_nud_current(token), token)
+
+    def _token_nud_not(self, token: dict[str, Any]) -> dict[str, Any]:
+        node: dict[str, Any] = super()._token_nud_not(token)
+        node["start"] = token["start"]
+        return node
+
+    def _token_led_lparen(self, left: dict[str, Any]) -> dict[str, Any]:
+        node: dict[str, Any] = super()._token_led_lparen(left)
+        node.update(start=left["start"], length=left["length"])
+        return node
+
+
+def _freeze(node: Any, depth: int) -> Tree:
+    """The library's dict as a `Tree`, slices and comparators in one form, children in evaluation order."""
+    if depth > MAX_DEPTH * 4:
+        raise RecursionError
+    kind, below, value = node["type"], node["children"], node.get("value")
+    if kind == "slice":
+        below, value = [], tuple(below)
+    elif kind == "identity":
+        kind = "current"
+    elif kind == "filter_projection":
+        below = [below[0], below[2], below[1]]
+    children = tuple(_freeze(child, depth + 1) for child in below)
+    start = node.get("start", children[0].start if children else 0)
+    length = node.get("length") or max(1, node.get("end", start + 1) - start)
+    key = _key(kind, value, children)
+    return Tree(kind, value, children, start, length, node.get("quoted", False), key)
+
+
+def _key(kind: str, value: object, children: tuple[Tree, ...]) -> str:
+    # JSON keeps apart what Python holds equal: 1, 1.0 and true.
+    written = "" if value is None and kind != "literal" else json.dumps(value)
+    return f"{kind}:{written}({' '.join(child.key for child in children)})"
+
+
+# -- functions --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """A function of the JMESPath specification: the types of its parameters ("any" when free), the last repeatable."""
+
+    name: str
+    parameters: tuple[tuple[str, ...], ...]
+    variadic: bool
+
+    @property
+    def signature(self) -> str:
+        """The call as documentation writes it."""
+        written = ", ".join("|".join(types) for types in self.parameters)
+        return f"{self.name}({written}{', ...' if self.variadic else ''})"
+
+
+def _standard(name: str, spec: Mapping[str, Any]) -> Standard:
+    types = tuple(tuple(parameter["types"]) or ("any",) for parameter in spec["signature"])
+    return Standard(name, types, bool(spec["signature"] and spec["signature"][-1].get("variadic")))
+
+
+STANDARD: Mapping[str, Standard] = {
+    name: _standard(name, spec) for name, spec in sorted(functions.Functions.FUNCTION_TABLE.items())
+}
+
+_LIBRARY = functions.Functions()
+
+
+def standard_function(name: str) -> Callable[..., Any]:
+    """The library's own implementation of a function, with its checks of number and types of arguments.
+
+    A name the library does not know gives a function that raises `UnknownFunctionError` when it is called, since that
+    is when jmespath notices.
+    """
+
+    def call(*arguments: Any) -> Any:
+        return _LIBRARY.call_function(name, list(arguments))
+
+    return call
+
+
+class _Expression(visitor._Expression):
+    """An `&expression` as the library's functions take it (they go by this class name), run by compiled code."""
+
+    def __init__(self, run: Callable[[Any], Any]) -> None:
+        super().__init__(None, None)
+        self.run = run
+
+    def visit(self, node: Any, *args: Any, **_: Any) -> Any:
+        return self.run(args[0])
+
+
+def expression_reference(run: Callable[[Any], Any]) -> object:
+    """What `&expression` evaluates to, given the compiled expression."""
+    return _Expression(run)
+
+
+def fault_sentence(fault: BaseException, shown: Callable[[object], str]) -> str:
+    """What an error that a function raised on data says to a mapping's author, values shortened by `shown`."""
+    if isinstance(fault, exceptions.JMESPathTypeError):
+        expected = " or ".join(fault.expected_types)
+        return f"{fault.function_name}() takes {expected}, got {fault.actual_type} {shown(fault.current_value)}"
+    return str(fault) or type(fault).__name__

@@ -1,0 +1,166 @@
+"""From paths to checked mappings: which files there are, their texts, and every fault of all of them in one run.
+
+`gather` is the only place that reads mapping files, app.yml and vocabularies from disk; `check_files` works on their
+texts alone, so that an engine can travel to another process as text and be built there without a file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rulesengine import codes, model, shape, source
+from rulesengine.app import App, read_app
+from rulesengine.bundled import bundled_mapping, bundled_mappings
+from rulesengine.checks import Subject, check, check_together
+from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, in_order
+from rulesengine.vocabulary import Vocabulary, default_vocabulary, read_vocabulary
+
+_SUFFIXES = (".yml", ".yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file's name and bytes; `in_folder` when it was found in a folder and not named itself."""
+
+    name: str
+    raw: bytes
+    in_folder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """All that an engine is made of. `vocabulary` is None for the one that comes with the package."""
+
+    mappings: tuple[File, ...]
+    app: File
+    vocabulary: File | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found: the mappings as far as they could be read, all diagnostics, and the files left out.
+
+    `left_out` names the mappings of a folder that are for other channels than app.yml's. `app` is None when there is
+    no channel section to check against.
+    """
+
+    subjects: tuple[Subject, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    left_out: tuple[str, ...]
+    app: App | None
+    vocabulary: Vocabulary
+
+
+def gather(
+    paths: Sequence[str | os.PathLike[str]],
+    app: str | os.PathLike[str],
+    vocabulary: str | os.PathLike[str] | None = None,
+) -> tuple[Files | None, list[Diagnostic]]:
+    """Read every file that the paths name; None, and why, when some cannot be read.
+
+    A path is a mapping file, a folder (its *.yml and *.yaml but for app.yml), or the name of a bundled mapping.
+    """
+    faults: list[Diagnostic] = []
+    mappings = [file for path in paths for file in _mapping_files(os.fspath(path), faults)]
+    manifest = _read(Path(app), faults)
+    own = _read(Path(vocabulary), faults) if vocabulary is not None else None
+    if faults or manifest is None:
+        return None, faults
+    unique = {os.path.abspath(file.name): file for file in mappings}
+    return Files(tuple(unique.values()), manifest, own), []
+
+
+def _mapping_files(path: str, faults: list[Diagnostic]) -> Iterator[File]:
+    candidates = _candidates(path)
+    if not candidates:
+        faults.append(_not_found(path))
+    for candidate in candidates:
+        file = _read(candidate, faults, in_folder=candidate != Path(path) and Path(path).is_dir())
+        if file is not None:
+            yield file
+
+
+def _candidates(path: str) -> list[Path]:
+    """The files a path stands for; a folder without mappings does not hide the bundled mapping of its name."""
+    folder = Path(path)
+    if folder.is_file():
+        return [folder]
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    mappings = [one for one in found if one.suffix in _SUFFIXES and one.stem != "app" and one.is_file()]
+    bundled = bundled_mapping(path)
+    return mappings or ([bundled] if bundled is not None else [])
+
+
+def _not_found(path: str) -> Diagnostic:
+    if Path(path).is_dir():
+        return codes.E101.at(_start(path), file=path, reason="the folder has no mapping (*.yml, *.yaml) in it")
+    names = [one.stem for one in bundled_mappings()]
+    hint = did_you_mean(path, names) or f"mappings that come with the package: {', '.join(names)}"
+    return codes.E101.at(_start(path), file=path, reason="no such file, folder or bundled mapping", hint=hint)
+
+
+def _read(path: Path, faults: list[Diagnostic], *, in_folder: bool = False) -> File | None:
+    try:
+        return File(str(path), path.read_bytes(), in_folder)
+    except OSError as fault:
+        reason = fault.strerror or str(fault)
+        hint = "name it with --app" if path.stem == "app" else ""
+        faults.append(codes.E101.at(_start(str(path)), file=str(path), reason=reason.lower(), hint=hint))
+        return None
+
+
+def _start(file: str) -> Place:
+    return Place(file, 1, 1, 1, 2)
+
+
+def check_files(files: Files) -> Checked:
+    """Check all files against each other; never raises for what is in them."""
+    vocabulary, faults = default_vocabulary(), list[Diagnostic]()
+    if files.vocabulary is not None:
+        own, faults = read_vocabulary(files.vocabulary.name, files.vocabulary.raw)
+        vocabulary = own or vocabulary
+    app, app_faults = read_app(files.app.name, files.app.raw, vocabulary)
+    faults += app_faults
+    subjects: list[Subject] = []
+    left_out: list[str] = []
+    for file in files.mappings:
+        mapping, found, whole = _read_mapping(file)
+        if mapping is not None and app is not None and file.in_folder and _is_for_another(mapping, app):
+            left_out.append(file.name)
+            continue
+        if mapping is not None and app is not None:
+            subject = Subject(mapping, app, vocabulary)
+            found = [*found, *_news(found, check(subject, whole=whole))]
+            subjects.append(subject)
+        faults += found
+    if app is not None:
+        complete = not any(one.is_error for one in faults)
+        faults += [one for one in check_together(subjects, app, vocabulary) if complete or one.code is codes.E320]
+    return Checked(tuple(subjects), in_order(faults), tuple(left_out), app, vocabulary)
+
+
+def _read_mapping(file: File) -> tuple[model.Mapping | None, list[Diagnostic], bool]:
+    """The model of a file, the faults of its reading and shape, and whether it had none of these."""
+    root, faults = source.read(file.name, file.raw)
+    if root is None:
+        return None, faults, False
+    faults = [*faults, *_news(faults, shape.check_mapping(root))]
+    whole = not faults
+    if not isinstance(root.data, dict):
+        return None, faults, False
+    mapping, unparsed = model.build(root)
+    return mapping, [*faults, *_news(faults, unparsed)], whole
+
+
+def _news(known: Sequence[Diagnostic], later: Sequence[Diagnostic] | Iterator[Diagnostic]) -> list[Diagnostic]:
+    """The later faults without those that merely follow from an earlier one in the same line."""
+    lines = {(one.place.file, one.place.line) for one in known}
+    return [one for one in later if (one.place.file, one.place.line) not in lines]
+
+
+def _is_for_another(mapping: model.Mapping, app: App) -> bool:
+    names = [channel.value for channel in mapping.channels]
+    return bool(names) and app.channel not in names

@@ -1,0 +1,175 @@
+"""A program over a body: the body fanned out into items, each item to exactly one outcome.
+
+Whatever an item makes the mapping's expressions raise costs that item and no other. A step of `each` that yields null
+is one rejected item, so that a body of another shape does not vanish; one that yields an empty list yields no item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from rulesengine import codes
+from rulesengine.codegen import EMITTED, IGNORED, ItemFault, Program
+from rulesengine.diagnostics import Code, Place, shown
+from rulesengine.errors import PayloadError
+from rulesengine.jmes import fault_sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an item that was not emitted.
+
+    `index` counts the items of one call from 0; `rule` is the label of the rule that decided, if one did; `code` and
+    `place` (in the mapping) say what was wrong, None for an ignored item; `message` is the sentence, or the reason
+    for ignoring; `item` is the item itself, or the raw body where it could not be decoded.
+    """
+
+    index: int
+    rule: str | None
+    code: str | None
+    place: Place | None
+    message: str
+    item: Any
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of one or more bodies: `items == emitted + len(ignored) + len(unmatched) + len(rejected)`.
+
+    `events` are plain dicts, ready for POST /v3/events; `emitted` counts the items that made them.
+    """
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    ignored: list[Outcome] = field(default_factory=list)
+    unmatched: list[Outcome] = field(default_factory=list)
+    rejected: list[Outcome] = field(default_factory=list)
+    bodies: int = 0
+    items: int = 0
+    emitted: int = 0
+
+
+def run_body(program: Program, body: Any, request: Any, result: Result) -> None:
+    """Map a decoded body and add what becomes of its items to `result`. Never raises for what is in the body."""
+    result.bodies += 1
+    for item, parent, fault in _items(program, body, request):
+        if fault is not None:
+            reject(result, fault, item)
+        elif item is None:
+            reject(result, _Fault(codes.E514.message, None, None, "E514"), item)
+        else:
+            _run_item(program, item, body, parent, request, result)
+
+
+def reject_body(result: Result, fault: PayloadError, body: Any) -> None:
+    """Count a body that cannot be decoded as one rejected item."""
+    result.bodies += 1
+    reject(result, _Fault(fault.message, None, None, fault.code.number), body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What went wrong with an item, worded."""
+
+    message: str
+    rule: str | None
+    place: Place | None
+    code: str
+
+
+def reject(result: Result, fault: _Fault, item: Any) -> None:
+    """Count an item as rejected."""
+    result.rejected.append(Outcome(result.items, fault.rule, fault.code, fault.place, fault.message, item))
+    result.items += 1
+
+
+def _items(program: Program, body: Any, request: Any) -> Iterator[tuple[Any, Any, _Fault | None]]:
+    """Every item of a body with its parent, or in its place the fault of the step that did not yield it."""
+    if not program.steps:
+        for item in body if isinstance(body, list) else [body]:
+            yield item, None, None
+        return
+    yield from _step(program, 0, body, body, None, request)
+
+
+def _step(
+    program: Program, number: int, level: Any, body: Any, parent: Any, request: Any
+) -> Iterator[tuple[Any, Any, _Fault | None]]:
+    try:
+        found = program.steps[number](level, body, parent, request)
+    except Exception as raised:  # noqa: BLE001 an expression may raise anything on a body it was not written for
+        yield level, parent, _explain(program, raised)
+        return
+    if found is None:
+        step = program.mapping.payload.steps[number]
+        message = codes.E505.message.format(where=f"{step.where} ({step.text})")
+        yield level, parent, _Fault(message, None, step.place, "E505")
+        return
+    last = number + 1 == len(program.steps)
+    for item in found if isinstance(found, list) else [found]:
+        if last:
+            yield item, level, None
+        else:
+            yield from _step(program, number + 1, item, body, level, request)
+
+
+def _run_item(program: Program, item: Any, body: Any, parent: Any, request: Any, result: Result) -> None:
+    try:
+        outcome, rule, what = program.item(item, body, parent, request)
+    except Exception as raised:  # noqa: BLE001 an expression may raise anything on an item it was not written for
+        reject(result, _explain(program, raised), item)
+        return
+    if outcome is EMITTED:
+        result.emitted += 1
+        result.events.extend(what)
+        result.items += 1
+        return
+    label = None if rule is None else program.mapping.rules[rule].label
+    if outcome is IGNORED:
+        result.ignored.append(Outcome(result.items, label, None, None, what, item))
+    else:
+        code, place, message = _why_unmatched(program, rule, what, item, body, parent, request)
+        result.unmatched.append(Outcome(result.items, label, code.number, place, message, item))
+    result.items += 1
+
+
+def _why_unmatched(
+    program: Program, rule: int | None, what: Any, item: Any, body: Any, parent: Any, request: Any
+) -> tuple[Code, Place, str]:
+    if rule is not None:
+        table, key = what
+        message = codes.E512.message.format(table=table, key=shown(key))
+        return codes.E512, program.mapping.tables[table].place, message
+    name = "its event is not known"
+    if program.event is not None:
+        try:
+            name = f"event {shown(program.event(item, body, parent, request))}"
+        except Exception:  # noqa: BLE001 as above, and the item is accounted for already
+            name = "its event cannot be told"
+    place = (program.mapping.root.key("rules") or program.mapping.root).place
+    return codes.E511, place, codes.E511.message.format(event=name)
+
+
+def _explain(program: Program, raised: Exception) -> _Fault:
+    """A fault with the rule and the place in the mapping that the raising line of the program was written for."""
+    line = _line_of(program, raised.__traceback__)
+    where, place = (program.place_at(line) if line else None) or ("the mapping", None)
+    rule = program.rule_at(line) if line else None
+    label = rule.label if rule else None
+    if isinstance(raised, ItemFault):
+        message = raised.code.message.format(**{"where": where, "rule": label, **raised.fields})
+        return _Fault(message, label, place, raised.code.number)
+    reason = "it is nested too deeply" if isinstance(raised, RecursionError) else fault_sentence(raised, shown)
+    return _Fault(codes.E506.message.format(where=where, reason=reason), label, place, "E506")
+
+
+def _line_of(program: Program, trace: TracebackType | None) -> int | None:
+    """The innermost line of the program in a traceback."""
+    line = None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == program.file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

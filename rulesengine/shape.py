@@ -1,0 +1,307 @@
+"""Whether a file has the keys and kinds of values it must have; the only importer of cerberus.
+
+The schemas say what is allowed; Cerberus finds what is not; `_reword` turns each of its leaves into a diagnostic with
+a place. Shape only: what expressions, metrics and tables mean is none of its business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import cerberus
+from cerberus import errors
+
+from rulesengine import codes
+from rulesengine.diagnostics import Diagnostic, did_you_mean, listed, shown
+from rulesengine.payloads import FORMATS
+from rulesengine.source import Node, Path
+
+Schema = dict[str, Any]
+
+_PROVIDER = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+
+def _is_version(field: str, value: Any, error: Any) -> None:
+    if isinstance(value, bool) or value != 1:
+        error(field, "this engine knows version 1 of the mapping language")
+
+
+def _is_provider(field: str, value: str, error: Any) -> None:
+    if not _PROVIDER.match(value):
+        error(field, "a provider is named in lower case letters, digits and '_', such as amazon_ses")
+
+
+def _is_date(field: str, value: str, error: Any) -> None:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        error(field, "a date is written as 2026-11-23")
+
+
+TEXT: Schema = {"type": "string", "empty": False}
+EXPRESSION: Schema = {**TEXT, "meta": "expression"}
+FIELDS: Schema = {"type": "dict", "valuesrules": EXPRESSION}
+
+PAYLOAD: Schema = {
+    "format": {"type": ["string", "list"], "allowed": list(FORMATS), "empty": False},
+    "each": {"type": ["string", "list"], "empty": False, "schema": EXPRESSION, "meta": "expression"},
+    "event": {**EXPRESSION, "dependencies": "events"},
+    "events": {"type": "list", "empty": False, "schema": TEXT, "dependencies": "event"},
+}
+RULE: Schema = {
+    "name": TEXT,
+    "when": EXPRESSION,
+    "emit": {"type": ["string", "dict", "list"], "empty": False, "required": True, "excludes": "ignore"},
+    "ignore": {**TEXT, "required": True, "excludes": ["emit", "list_id", "identifiers", "data"]},
+    "list_id": EXPRESSION,
+    "identifiers": FIELDS,
+    "data": FIELDS,
+}
+EMISSION: Schema = {
+    "metric": {**TEXT, "excludes": ["table", "type"]},
+    "table": {**TEXT, "dependencies": "key", "excludes": ["metric", "type"]},
+    "key": {**EXPRESSION, "dependencies": "table"},
+    "type": {**EXPRESSION, "dependencies": "action", "excludes": ["metric", "table"]},
+    "action": {**EXPRESSION, "dependencies": "type"},
+    "reachability_update_type": {**EXPRESSION, "dependencies": ["type", "action"]},
+    "list_id": EXPRESSION,
+    "identifiers": FIELDS,
+    "data": FIELDS,
+}
+SCALAR: Schema = {"type": ["string", "number", "boolean"], "nullable": True}
+MAPPING: Schema = {
+    "mapping": {"required": True, "check_with": _is_version},
+    "provider": {**TEXT, "required": True, "check_with": _is_provider},
+    "title": TEXT,
+    "docs": TEXT,
+    "reviewed": {**TEXT, "check_with": _is_date},
+    "channels": {"type": "list", "empty": False, "schema": TEXT},
+    "payload": {"type": "dict", "schema": PAYLOAD},
+    "event": {"type": "dict", "schema": {"identifiers": FIELDS, "data": FIELDS}},
+    "tables": {"type": "dict", "valuesrules": {"type": "dict", "empty": False, "valuesrules": SCALAR}},
+    "rules": {"type": "list", "required": True, "empty": False, "schema": {"type": "dict", "schema": RULE}},
+}
+METRIC: Schema = {
+    "group": {**TEXT, "required": True},
+    "type": {**TEXT, "required": True},
+    "action": {**TEXT, "required": True},
+    "reachability_update_type": TEXT,
+    "list_id": {"type": "boolean"},
+    "generated": {"type": "boolean"},
+    "standing": {**TEXT, "required": True, "allowed": ["page", "inferred"]},
+    "doubt": TEXT,
+}
+VOCABULARY: Schema = {
+    "vocabulary": {"required": True, "check_with": _is_version},
+    "channel_types": {"type": "list", "required": True, "empty": False, "schema": TEXT},
+    "attributable": {"type": "list", "schema": TEXT},
+    "metrics": {"type": "dict", "required": True, "valuesrules": {"type": "dict", "schema": METRIC}},
+    "messaging_identifiers": {
+        "type": "dict",
+        "schema": {"names": {"type": "list", "schema": TEXT}, "suffixes": {"type": "list", "schema": TEXT}},
+    },
+}
+
+
+def check_mapping(root: Node) -> Iterator[Diagnostic]:
+    """Faults of shape of a mapping file."""
+    yield from _faults(root, MAPPING, (), "the mapping")
+    rules = root.get("rules")
+    for index, rule in enumerate(rules.children if rules and isinstance(rules.children, list) else ()):
+        emit = rule.get("emit")
+        if emit is not None:
+            yield from _check_emission(root, emit, ("rules", index, "emit"), allow_list=True)
+
+
+def _check_emission(root: Node, node: Node, path: Path, *, allow_list: bool) -> Iterator[Diagnostic]:
+    if isinstance(node.children, dict) and node.data:
+        yield from _faults(node, EMISSION, path, _where(path))
+        if not {"metric", "table", "key", "type", "action"} & set(node.data):
+            yield codes.E202.at(node.place, where=_where(path), key="metric", hint="or `table` and `key`")
+    elif isinstance(node.data, list) and allow_list:
+        for index, child in enumerate(node.children):
+            yield from _check_emission(root, child, (*path, index), allow_list=False)  # type: ignore[arg-type]
+    elif not allow_list and (not isinstance(node.data, str) or not node.data):
+        yield codes.E203.at(
+            node.place, where=_where(path), expected="a metric or a mapping", found=_found(node), hint=node.swallowed()
+        )
+
+
+def check_vocabulary(root: Node) -> Iterator[Diagnostic]:
+    """Faults of shape of a vocabulary file, all under one code."""
+    for one in _faults(root, VOCABULARY, (), "the vocabulary"):
+        yield codes.E409.at(one.place, where="the vocabulary", problem=one.message, hint=one.hint)
+
+
+def _faults(root: Node, schema: Schema, prefix: Path, name: str) -> Iterator[Diagnostic]:
+    if not isinstance(root.data, dict):
+        yield codes.E203.at(root.place, where=name, expected="a mapping of keys to values", found=_found(root), hint="")
+        return
+    validator = cerberus.Validator(schema)
+    validator.validate(root.data, normalize=False)
+    for fault in _leaves(validator._errors):
+        if _is_news(root, fault):
+            yield _reword(root, schema, prefix, name, fault)
+
+
+def _leaves(faults: Any) -> Iterator[Any]:
+    """The innermost faults; Cerberus offers them only on its private list and on their `child_errors`."""
+    for fault in faults:
+        if fault.child_errors:
+            yield from _leaves(fault.child_errors)
+        else:
+            yield fault
+
+
+def _is_news(root: Node, fault: Any) -> bool:
+    """Whether an author needs to hear of this leaf; Cerberus says some things twice.
+
+    Of two keys that exclude each other both are faults to it: the later is enough. Of two keys of which one is
+    required both are missing: one is enough. A key whose value is null is reported as null, not as missing too.
+    """
+    parent = root.at(fault.document_path[:-1])
+    if fault.code == errors.EXCLUDES_FIELD.code:
+        own = parent.key(fault.field)
+        others = [key for name in _names(fault.constraint) if (key := parent.key(name)) is not None]
+        return own is not None and bool(others) and own.start > min(key.start for key in others)
+    if fault.code == errors.REQUIRED_FIELD.code:
+        either = ("emit", "ignore") if fault.field in ("emit", "ignore") else (fault.field,)
+        return fault.field == either[0] and not any(parent.key(name) for name in either)
+    return True
+
+
+def _names(constraint: Any) -> list[str]:
+    return [constraint] if isinstance(constraint, str) else list(constraint)
+
+
+# -- wording ----------------------------------------------------------------------------------------------------------
+
+
+def _where(path: Path) -> str:
+    """A path as authors write it: rules[3].data.ts."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+
+
+def _found(node: Node) -> str:
+    """What stands there, in words."""
+    data = node.data
+    if data is None:
+        return "nothing" if node.text == "" else "null"
+    if isinstance(data, dict | list):
+        return "a mapping" if isinstance(data, dict) else "a list"
+    kind = "true or false" if isinstance(data, bool) else "the number" if isinstance(data, int | float) else "the text"
+    return f"{kind} ({node.text})" if isinstance(data, bool) else f"{kind} {shown(data)}"
+
+
+def _reword(root: Node, schema: Schema, prefix: Path, name: str, fault: Any) -> Diagnostic:
+    path = tuple(fault.document_path)
+    parent, node = root.at(path[:-1]), root.at(path)
+    where = _where((*prefix, *path)) or name
+    reword = _WORDING.get(fault.code, _wrong_kind)
+    return reword(_Fault(parent, node, str(path[-1]), where, _where((*prefix, *path[:-1])) or name, fault, schema))
+
+
+class _Fault:
+    """What the wording of one Cerberus leaf draws on."""
+
+    def __init__(
+        self, parent: Node, node: Node, key: str, where: str, parent_where: str, fault: Any, schema: Schema
+    ) -> None:
+        self.parent, self.node, self.key = parent, node, key
+        self.where, self.parent_where, self.fault, self.schema = where, parent_where, fault, schema
+
+    @property
+    def key_place(self) -> Any:
+        key = self.parent.key(self.key)
+        return key.place if key is not None else self.node.place
+
+    def schema_at(self, path: tuple[str, ...]) -> Mapping[str, Any]:
+        """The part of the schema that a path of Cerberus names."""
+        here: Any = self.schema
+        for step in path:
+            here = here[step]
+        return here if isinstance(here, Mapping) else {}
+
+    def rule(self, name: str) -> list[str]:
+        """What the schema says under `name` where this value stands."""
+        constraint = self.schema_at(self.fault.schema_path[:-1]).get(name, ())
+        return _names(constraint)
+
+
+def _unknown(one: _Fault) -> Diagnostic:
+    known = list(one.schema_at(one.fault.schema_path))
+    return codes.E201.at(one.key_place, key=one.key, known=listed(known), hint=did_you_mean(one.key, known))
+
+
+def _missing(one: _Fault) -> Diagnostic:
+    if one.key == "emit":
+        return codes.E202.at(one.parent.place, where=one.parent_where, key=one.key, hint="or `ignore:` with a reason")
+    return codes.E202.at(one.parent.place, where=one.parent_where, key=one.key)
+
+
+def _excluded(one: _Fault) -> Diagnostic:
+    others = [name for name in _names(one.fault.constraint) if one.parent.key(name) is not None]
+    return codes.E205.at(one.key_place, key=one.key, other=listed(map(repr, others)))
+
+
+def _dependent(one: _Fault) -> Diagnostic:
+    others = [name for name in _names(one.fault.constraint) if one.parent.key(name) is None]
+    return codes.E206.at(one.key_place, key=one.key, other=listed(map(repr, others)))
+
+
+def _empty(one: _Fault) -> Diagnostic:
+    return codes.E207.at(one.node.place, where=one.where)
+
+
+def _not_allowed(one: _Fault) -> Diagnostic:
+    node, allowed = one.node, list(one.fault.constraint)
+    strange = node.data if not isinstance(node.data, list) else next(v for v in node.data if v not in allowed)
+    at = node if not isinstance(node.data, list) else node.at((node.data.index(strange),))
+    hint = did_you_mean(str(strange), allowed)
+    return codes.E204.at(at.place, where=one.where, allowed=listed(allowed), found=shown(strange), hint=hint)
+
+
+def _malformed(one: _Fault) -> Diagnostic:
+    return codes.E208.at(one.node.place, where=one.where, found=_found(one.node), expected=one.fault.info[0])
+
+
+_KINDS = {"string": "text", "dict": "a mapping", "list": "a list", "number": "a number", "boolean": "true or false"}
+
+
+def _wrong_kind(one: _Fault) -> Diagnostic:
+    allowed, is_expression = one.rule("type"), one.rule("meta") == ["expression"]
+    kinds = " or ".join(_KINDS.get(kind, kind) for kind in allowed)
+    expected = kinds.replace("text", "a JMESPath expression") if is_expression else kinds
+    hint = _expression_hint(one.node) if is_expression else _text_hint(one.node) if allowed == ["string"] else ""
+    return codes.E203.at(one.node.place, where=one.where, expected=expected, found=_found(one.node), hint=hint)
+
+
+def _expression_hint(node: Node) -> str:
+    """How to write the value that YAML read as something other than text."""
+    if node.swallowed():
+        return node.swallowed()
+    written = node.source.text[node.start : node.end].strip()
+    if isinstance(node.data, dict | list) and written[:1] in ("{", "["):
+        return f"YAML reads this as {_found(node)}: quote the expression, '{written}'"
+    if isinstance(node.data, bool | int | float):
+        return f"write '`{node.text}`' for the value itself, or '{node.text}' in quotes for text"
+    return "write '`null`' if null is meant" if node.data is None else ""
+
+
+def _text_hint(node: Node) -> str:
+    return f"write '{node.text}' in quotes" if isinstance(node.data, bool | int | float) else ""
+
+
+_WORDING: Mapping[int, Callable[[_Fault], Diagnostic]] = {
+    errors.UNKNOWN_FIELD.code: _unknown,
+    errors.REQUIRED_FIELD.code: _missing,
+    errors.EXCLUDES_FIELD.code: _excluded,
+    errors.DEPENDENCIES_FIELD.code: _dependent,
+    errors.EMPTY_NOT_ALLOWED.code: _empty,
+    errors.UNALLOWED_VALUE.code: _not_allowed,
+    errors.UNALLOWED_VALUES.code: _not_allowed,
+    errors.CUSTOM.code: _malformed,
+}

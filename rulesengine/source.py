@@ -1,0 +1,460 @@
+"""YAML text to a tree of nodes that never forget where they stand; the only importer of yaml.
+
+Mapping files are read more strictly than YAML allows: scalars mean what they mean in JSON, a repeated key is a fault,
+and whatever different YAML versions read differently (`on`, `010`, `12:30`) must be quoted. The tree is built from
+PyYAML's events and not by its loader, so that depth, aliases and tags are under control while reading.
+
+A place inside a scalar is worked out only when a fault needs it. In a folded scalar (`>`) the line is exact and the
+column is the scalar's own, since folding loses the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from rulesengine import codes
+from rulesengine.diagnostics import Diagnostic, Place
+
+MAX_BYTES = 4 * 2**20
+MAX_DEPTH = 50
+MAX_NODES = 100_000
+
+Path = tuple[str | int, ...]
+Children = dict[str, tuple["Node", "Node"]] | list["Node"]
+
+_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+_FOLD = re.compile(r"[ \t]*(?:\r\n|[\n\r\x85\u2028\u2029])(?:[ \t]|\r\n|[\n\r\x85\u2028\u2029])*")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
+_WORDS: dict[str, object] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_YAML_11_BOOLEAN = re.compile(r"(?:true|false|yes|no|on|off)\Z", re.IGNORECASE)
+_YAML_11_NULL = re.compile(r"null\Z", re.IGNORECASE)
+_YAML_11_NUMBER = re.compile(
+    r"[-+]?(?:0[0-9_]+|0o[0-7_]+|0x[0-9a-f_]+|0b[01_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:e[-+]?\d+)?|\.[0-9][0-9_]*"
+    r"|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|\.inf|\.nan)\Z",
+    re.IGNORECASE | re.ASCII,
+)
+_ESCAPE_DIGITS = {"x": 2, "u": 4, "U": 8}
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file's name and text, and the arithmetic between offsets (in code points) and lines and columns."""
+
+    file: str
+    text: str
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """The offset at which each line begins."""
+        return [0, *(match.end() for match in _BREAK.finditer(self.text))]
+
+    def line_text(self, line: int) -> str:
+        """The text of a line (from 1) without its break."""
+        start = self.starts[line - 1]
+        found = _BREAK.search(self.text, start)
+        return self.text[start : found.start() if found else len(self.text)]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, both from 1, of an offset."""
+        line = bisect_right(self.starts, offset)
+        return line, offset - self.starts[line - 1] + 1
+
+    def place(self, start: int, end: int | None = None) -> Place:
+        """The place from one offset up to another, at least one character wide."""
+        line, column = self.position(start)
+        end_line, end_column = self.position(max(start + 1, end if end is not None else 0))
+        if end_line > line and not self.text[start:end].strip():
+            end_line, end_column = line, column + 1
+        return Place(self.file, line, column, end_line, end_column, self.line_text(line))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value of a YAML file: its plain `data`, where it stands, and its children.
+
+    `data` holds dict, list, str, int, float, bool and None only; keys are always text, as written. `style` is the
+    indicator of a scalar (`'`, `"`, `|`, `>`, or empty for a plain one) and None for a collection.
+    """
+
+    source: Source
+    data: Any
+    start: int
+    end: int
+    style: str | None = None
+    children: Children = field(default_factory=list)
+    anchor: str | None = None
+    size: int = 1
+    text: str = ""
+
+    @property
+    def place(self) -> Place:
+        """From the first to the last character of the value; of a block collection, its first line."""
+        return self.source.place(self.start, self.end)
+
+    def items(self) -> Iterator[tuple[Node, Node]]:
+        """Key and value nodes of a mapping, in order; nothing for anything else."""
+        if isinstance(self.children, dict):
+            yield from self.children.values()
+
+    def get(self, key: str | int) -> Node | None:
+        """The value under a key or an index, or None."""
+        if isinstance(self.children, dict):
+            pair = self.children.get(str(key))
+            return pair[1] if pair else None
+        return self.children[key] if isinstance(key, int) and key < len(self.children) else None
+
+    def key(self, key: str) -> Node | None:
+        """The node of the key itself, or None."""
+        pair = self.children.get(key) if isinstance(self.children, dict) else None
+        return pair[0] if pair else None
+
+    def at(self, path: Path) -> Node:
+        """The node at the end of a path, or the last one that exists on the way."""
+        node = self
+        for step in path:
+            below = node.get(step)
+            if below is None:
+                break
+            node = below
+        return node
+
+    def inside(self, offset: int, length: int = 1) -> Place:
+        """The place of a stretch of this scalar's text, given in code points of the text."""
+        offsets = _offsets(self)
+        if self.style == ">":
+            return self._folded_place(offset)
+        if offset >= len(offsets):
+            return self.source.place(offsets[-1] + 1 if offsets else self.start)
+        last = offsets[min(offset + max(length, 1), len(offsets)) - 1]
+        return self.source.place(offsets[offset], last + 1)
+
+    def _folded_place(self, offset: int) -> Place:
+        own, line = self.place, self.source.position(self.start)[0] + 1
+        seen = 0
+        for number in range(line, len(self.source.starts) + 1):
+            content = self.source.line_text(number).strip()
+            found = self.text.find(content, seen)
+            if content and found >= 0:
+                seen, line = found + len(content), number
+                if offset < seen:
+                    break
+        return Place(own.file, line, own.column, line, own.column + 1, self.source.line_text(line))
+
+    def swallowed(self) -> str:
+        """A hint when YAML kept part of what was probably meant as this scalar's text; else empty."""
+        if self.anchor is not None:
+            return f"YAML took &{self.anchor} as an anchor: put the whole expression in quotes"
+        rest = self.source.text[self.end : self.end + 200]
+        if self.style == "" and re.match(r"[ \t]+#", rest):
+            return "YAML took everything from ' #' on as a comment: put the whole expression in quotes"
+        return ""
+
+
+def read(file: str, raw: bytes, *, strict: bool = True) -> tuple[Node | None, list[Diagnostic]]:
+    """The tree of a YAML file and every fault met on the way.
+
+    The tree is None when there is nothing to go on with. With `strict` (mapping files) scalars that YAML versions
+    read differently, tags and `<<` are faults; without it (app.yml, whose other sections are not ours to judge)
+    they are read as js-yaml reads them.
+    """
+    if len(raw) > MAX_BYTES:
+        return None, [codes.E112.at(Source(file, "").place(0), size=len(raw), limit=MAX_BYTES)]
+    try:
+        source = Source(file, raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as fault:
+        before = Source(file, raw[: fault.start].decode("utf-8-sig"))
+        place = before.place(len(before.text))
+        return None, [codes.E102.at(place, byte=f"0x{raw[fault.start]:02x}", offset=fault.start)]
+    return _Builder(source, strict).build()
+
+
+class _Stop(Exception):
+    """Reading cannot go on: the fault is recorded."""
+
+
+class _Builder:
+    """Builds the tree from PyYAML's events and collects faults."""
+
+    def __init__(self, source: Source, strict: bool) -> None:
+        self.source, self.strict = source, strict
+        self.faults: list[Diagnostic] = []
+        self.anchors: dict[str, Node] = {}
+        self.nodes = 0
+        self.events: Iterator[Any] = iter(())
+
+    def build(self) -> tuple[Node | None, list[Diagnostic]]:
+        root: Node | None = None
+        try:
+            self.events = yaml.parse(self.source.text, Loader=_Loader)
+            for event in self.events:
+                if isinstance(event, yaml.DocumentStartEvent):
+                    root = self._document(event, root)
+        except yaml.YAMLError as fault:
+            self.faults.append(_syntax_fault(self.source, fault))
+            root = None
+        except _Stop:
+            root = None
+        if root is None and not self.faults:
+            self.faults.append(codes.E111.at(self.source.place(0)))
+        return root, self.faults
+
+    def _document(self, event: Any, root: Node | None) -> Node:
+        if root is not None:
+            self._fault(codes.E110.at(self.source.place(event.start_mark.index)))
+            raise _Stop
+        node = self._node(next(self.events), 1)
+        if node.data is None and node.start == node.end and not node.children:
+            raise _Stop
+        return node
+
+    def _fault(self, diagnostic: Diagnostic) -> None:
+        self.faults.append(diagnostic)
+
+    def _place(self, event: Any) -> Place:
+        return self.source.place(event.start_mark.index, event.end_mark.index)
+
+    def _node(self, event: Any, depth: int) -> Node:
+        self.nodes += 1
+        if depth > MAX_DEPTH:
+            self._fault(codes.E107.at(self._place(event), limit=MAX_DEPTH))
+            raise _Stop
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        self._check_tag(event)
+        if isinstance(event, yaml.ScalarEvent):
+            node = self._scalar(event)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node = self._sequence(event, depth)
+        else:
+            node = self._mapping(event, depth)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = node
+        return node
+
+    def _alias(self, event: Any) -> Node:
+        node = self.anchors.get(event.anchor)
+        if node is None:
+            self._fault(codes.E115.at(self._place(event), text=f"*{event.anchor}"))
+            return Node(self.source, None, event.start_mark.index, event.end_mark.index, "")
+        self.nodes += node.size
+        if self.nodes > MAX_NODES:
+            self._fault(codes.E106.at(self._place(event), limit=MAX_NODES))
+            raise _Stop
+        return node
+
+    def _check_tag(self, event: Any) -> None:
+        if self.strict and event.tag is not None and event.tag != "!":
+            place = self.source.place(event.start_mark.index)
+            written = place.snippet[place.column - 1 :].rstrip()
+            self._fault(codes.E109.at(place, tag=written.split()[0], text=_quoted(written)))
+
+    def _scalar(self, event: Any) -> Node:
+        start, end, text = event.start_mark.index, event.end_mark.index, event.value
+        style = "" if event.style in (None, "") else event.style
+        data: object = text
+        if style == "" and event.implicit[0]:
+            data = self._plain(text, start, end, event.anchor)
+        if event.anchor is not None and style == "":
+            start = end - len(text) if end - len(text) >= start else start
+        return Node(self.source, data, start, end, style, anchor=event.anchor, text=text)
+
+    def _plain(self, text: str, start: int, end: int, anchor: str | None) -> object:
+        if text == "" and anchor is not None and self.strict:
+            self._fault(codes.E113.at(self.source.place(start, end), text=f"&{anchor}"))
+        if text in _WORDS:
+            return _WORDS[text]
+        if _NUMBER.match(text):
+            return _number(text)
+        if self.strict:
+            self._check_ambiguous(text, start, end)
+            return text
+        return _core_schema(text)
+
+    def _check_ambiguous(self, text: str, start: int, end: int) -> None:
+        if _YAML_11_BOOLEAN.match(text):
+            meaning, instead = "a boolean", ", true or false if that is meant"
+        elif _YAML_11_NULL.match(text):
+            meaning, instead = "null", ", null if that is meant"
+        elif _YAML_11_NUMBER.match(text):
+            meaning, instead = "a number", ""
+        else:
+            return
+        place = self.source.place(start, end)
+        self._fault(codes.E105.at(place, text=text, meaning=meaning, instead=instead))
+
+    def _sequence(self, event: Any, depth: int) -> Node:
+        children: list[Node] = []
+        below = next(self.events)
+        while not isinstance(below, yaml.SequenceEndEvent):
+            children.append(self._node(below, depth + 1))
+            below = next(self.events)
+        return self._collection(event, below, [child.data for child in children], children, children)
+
+    def _mapping(self, event: Any, depth: int) -> Node:
+        children: dict[str, tuple[Node, Node]] = {}
+        merged: list[Node] = []
+        below = next(self.events)
+        while not isinstance(below, yaml.MappingEndEvent):
+            key, value = self._key(below, depth), self._node(next(self.events), depth + 1)
+            if key.text == "<<" and key.style == "":
+                self._merge(key, value, merged)
+            elif key.text in children:
+                first = self.source.position(children[key.text][0].start)[0]
+                self._fault(codes.E104.at(key.place, key=key.text, line=first))
+            else:
+                children[key.text] = (key, value)
+            below = next(self.events)
+        for name, pair in ((n, p) for node in merged for n, p in _pairs(node)):
+            children.setdefault(name, pair)
+        data = {name: value.data for name, (_, value) in children.items()}
+        return self._collection(event, below, data, children, [value for _, value in children.values()])
+
+    def _merge(self, key: Node, value: Node, merged: list[Node]) -> None:
+        if self.strict:
+            self._fault(codes.E108.at(key.place))
+        merged.extend(value.children if isinstance(value.children, list) else [value])
+
+    def _key(self, event: Any, depth: int) -> Node:
+        if (isinstance(event, yaml.ScalarEvent) and event.value != "") or isinstance(event, yaml.AliasEvent):
+            node = self._node_of_key(event)
+            if isinstance(node.data, str) or node.style is not None:
+                return node
+        self._fault(codes.E114.at(self._place(event), kind=_KINDS.get(type(event).__name__, "null")))
+        if not isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+            self._node(event, depth + 1)
+        return Node(self.source, "", event.start_mark.index, event.end_mark.index, "")
+
+    def _node_of_key(self, event: Any) -> Node:
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        start, end = event.start_mark.index, event.end_mark.index
+        # A number in a key is the text as written; only the words that YAML 1.1 reads as booleans mislead.
+        if self.strict and not event.style and _YAML_11_BOOLEAN.match(event.value) and event.value not in _WORDS:
+            self._check_ambiguous(event.value, start, end)
+        return Node(self.source, event.value, start, end, event.style or "", anchor=event.anchor, text=event.value)
+
+    def _collection(self, first: Any, last: Any, data: object, children: Children, below: list[Node]) -> Node:
+        start, end = first.start_mark.index, last.end_mark.index
+        if not first.flow_style and below:  # a block collection ends, for YAML, where the next token begins
+            end = max(child.end for child in below)
+        size = 1 + sum(child.size for child in below)
+        return Node(self.source, data, start, end, None, children, first.anchor, size)
+
+
+_KINDS = {"MappingStartEvent": "mapping", "SequenceStartEvent": "list"}
+
+
+def _pairs(node: Node) -> Iterator[tuple[str, tuple[Node, Node]]]:
+    return ((name, pair) for name, pair in node.children.items()) if isinstance(node.children, dict) else iter(())
+
+
+def _number(text: str) -> int | float | str:
+    """The number a JSON number's text stands for; text too long to be one on purpose stays text."""
+    if len(text) > 400:
+        return text
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+def _core_schema(text: str) -> object:
+    """A plain scalar as js-yaml reads it (YAML 1.2 core schema); only what channel sections may hold."""
+    if text.lower() in ("true", "false") and text in (text.lower(), text.upper(), text.capitalize()):
+        return text.lower() == "true"
+    if text in ("Null", "NULL"):
+        return None
+    return int(text) if re.fullmatch(r"[-+]?\d{1,400}", text, re.ASCII) else text
+
+
+# -- places inside scalars --------------------------------------------------------------------------------------------
+
+
+def _offsets(node: Node) -> list[int]:
+    """For each character of a scalar's text, the offset in the file where it is written."""
+    if node.style in ("|", ">"):
+        return _block_offsets(node)
+    quoted = node.style in ("'", '"')
+    start = node.start + 1 if quoted else node.start
+    raw = node.source.text[start : node.end - 1 if quoted else node.end]
+    return [start + index for index in _written(raw, node.style or "")]
+
+
+def _written(raw: str, style: str) -> Iterator[int]:
+    """The index in `raw` of each character that YAML makes of it: folds and escapes undone."""
+    index = 0
+    while index < len(raw):
+        fold = _FOLD.match(raw, index)
+        if fold:
+            breaks = len(_BREAK.findall(fold.group()))
+            yield from [index] * max(1, breaks - 1)
+            index = fold.end()
+        elif style == '"' and raw[index] == "\\":
+            joined = _FOLD.match(raw, index + 1)
+            if joined:
+                index = joined.end()
+                continue
+            yield index
+            index += 2 + _ESCAPE_DIGITS.get(raw[index + 1 : index + 2], 0)
+        else:
+            yield index
+            index += 2 if style == "'" and raw[index] == "'" else 1
+
+
+def _block_offsets(node: Node) -> list[int]:
+    """Of a literal block: each line of the text ends one line of the file, whatever its indent."""
+    offsets: list[int] = []
+    line = node.source.position(node.start)[0]
+    for content in node.text.split("\n"):
+        line += 1
+        if line > len(node.source.starts):
+            break
+        start = node.source.starts[line - 1] + len(node.source.line_text(line)) - len(content)
+        offsets.extend(range(start, start + len(content) + 1))
+    return offsets[: len(node.text)]
+
+
+# -- syntax faults ----------------------------------------------------------------------------------------------------
+
+_NEEDS_QUOTES = "@`%*&!{[]}|>'\"#,"
+
+
+def _syntax_fault(source: Source, fault: Any) -> Diagnostic:
+    # What began and never ended is shown where it began; PyYAML's own mark is then at the end of the file.
+    began = re.search(r"quoted scalar|flow|alias|anchor|tag", str(getattr(fault, "context", None)))
+    mark = fault.context_mark if began else getattr(fault, "problem_mark", None)
+    if mark is None:  # a character that YAML does not allow: the reader knows its position only
+        position = min(getattr(fault, "position", 0) or 0, len(source.text))
+        return codes.E103.at(source.place(position), problem="a control character stands here", hint="remove it")
+    start = min(mark.index, len(source.text))
+    line, column = source.position(start)
+    column, hint = _quote_hint(source.line_text(line), column, str(fault.problem))
+    return codes.E103.at(source.place(source.starts[line - 1] + column - 1), problem=_problem(fault), hint=hint)
+
+
+def _problem(fault: Any) -> str:
+    words = str(fault.problem or "it cannot be read")
+    return f"{words} {fault.context}" if fault.context else words
+
+
+def _quote_hint(line: str, column: int, problem: str) -> tuple[int, str]:
+    """The column to show and what was probably meant: an expression with what YAML keeps for itself, unquoted."""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return column, "YAML indents with spaces, not with tabs"
+    written = re.match(r"\s*(?:- +)*(?:[\w.-]+:(?:\s+|$))?(?:- +)*", line)
+    start = written.end() if written else 0
+    value = line[start:].strip()
+    if value and value[0] in _NEEDS_QUOTES:
+        return start + 1, f"a value that begins with {value[0]} needs quotes: {_quoted(value)}"
+    if "mapping values" in problem and ": " in value:
+        return column, f"a value with ': ' in it needs quotes: {_quoted(value)}"
+    return column, ""
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if "'" in value and '"' not in value else "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,450 @@
+"""An expression tree to Python statements, with each shared part computed once.
+
+`Translator.value` writes the statements an expression needs and gives back the Python text of its value;
+`Translator.test` does the same for its truth. Text of the mapping never becomes text of the program: names are checked
+identifiers or made up, and every constant is an object bound to a name.
+
+What is shared: a part that was computed in this block or in one around it is not computed again. Field access cannot
+fail and is cheap, so it may move ahead of the `&&` it stands behind; calls and loops never do.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+
+from rulesengine import jmes, runtime
+from rulesengine.analysis import literal_list
+from rulesengine.functions import FUNCTIONS, Function, bind
+from rulesengine.jmes import Tree
+
+ITEM = "item"
+_FIELDS = "fields"  # the item where it is an object, else nothing: field access without a test each time
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+_LABEL = re.compile(r"[A-Za-z0-9_]{1,40}\Z")
+
+# A line that can fail leads back to this: the expression's own object and the offset in its text.
+Origin = tuple[object, int]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Py:
+    """The Python text of a value.
+
+    `atom`: a name, free to repeat; `boolean`: only ever True, False or None; `safe`: computing it cannot fail.
+    """
+
+    text: str
+    atom: bool = False
+    boolean: bool = False
+    safe: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside(Generic[_T]):
+    """What was written on the side: its result, and the lines it needs, none if they stand already."""
+
+    result: _T
+    lines: list[tuple[str, Origin | None]]
+
+    @property
+    def inline(self) -> bool:
+        return not self.lines
+
+
+class Namespace:
+    """The objects that generated code refers to, each under one name.
+
+    Names begin with a capital or an underscore and variables with a small letter, so that neither hides the other.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Any] = {}
+        self._names: dict[str, str] = {}
+
+    def bind(self, key: str, hint: str, make: Callable[[], Any]) -> str:
+        """The name of the object known under `key`; `make` builds it the first time."""
+        if key not in self._names:
+            name = hint if hint not in self.objects else f"{hint}_{len(self.objects)}"
+            self.objects[name] = make()
+            self._names[key] = name
+        return self._names[key]
+
+    def constant(self, tree: Tree) -> str:
+        """The name of a literal of the mapping."""
+        value = tree.value
+        label = value if isinstance(value, str) and _LABEL.match(value) else str(len(self.objects))
+        prefix = {str: "TEXT", int: "NUMBER", float: "NUMBER", list: "LIST", dict: "OBJECT"}[type(value)]
+        return self.bind(tree.key, f"{prefix}_{label}", lambda: value)
+
+
+@dataclass(slots=True)
+class Writer:
+    """The lines of a program, each with the origin it leads back to."""
+
+    lines: list[tuple[str, Origin | None]] = field(default_factory=list)
+    depth: int = 1
+    origin: Origin | None = None
+    unsafe: bool = False
+    used: set[str] = field(default_factory=lambda: {"isinstance", "dict", "list", "slice"})
+
+    def line(self, text: str, *, safe: bool = False) -> None:
+        """Add a line; anything not `safe` may fail or cost, and stays behind the condition it was written behind."""
+        self.unsafe = self.unsafe or not safe
+        self.lines.append(("    " * self.depth + text, self.origin))
+
+    def name(self, hint: str) -> str:
+        """A variable name not used before, like `hint` where that is a plain word."""
+        base = hint if _NAME.match(hint) and not keyword.iskeyword(hint) else "part"
+        name, number = base, 1
+        while name in self.used:
+            number += 1
+            name = f"{base}_{number}"
+        self.used.add(name)
+        return name
+
+
+class Translator:
+    """Writes expressions into one function, whose variable `item` holds the value they are about.
+
+    `surroundings` gives the Python text of the calls `root()`, `parent()`, `request()` and `channel()`; `tables`
+    builds, for a table's name, what `lookup` calls with a key. A call that neither knows fails when it is reached.
+    `item_is_null` says whether the item may be null, as it may not in a mapping.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        namespace: Namespace,
+        surroundings: Mapping[str, str] | None = None,
+        tables: Callable[[str], Callable[[Any], Any]] | None = None,
+        *,
+        item_is_null: bool = True,
+    ) -> None:
+        self.writer, self.namespace = writer, namespace
+        self.item_is_null = item_is_null
+        self.surroundings = surroundings or {}
+        self.tables = tables
+        self.scopes: list[dict[tuple[str, str], Py]] = [{}]
+        writer.used.update((ITEM, _FIELDS, *self.surroundings.values()))
+        writer.line(f"{_FIELDS} = {ITEM} if isinstance({ITEM}, dict) else {self._helper('NOTHING')}", safe=True)
+
+    # -- what callers use ---------------------------------------------------------------------------------------------
+
+    def value(self, tree: Tree, current: str) -> Py:
+        """The value of an expression over the variable `current`."""
+        known = self._known(current, tree)
+        if known is not None:
+            return known
+        py = _VALUES[tree.kind](self, tree, current)
+        if not py.atom and any(part.value in runtime.ORDER for part in tree.walk() if part.kind == "comparator"):
+            py = replace(py, safe=False)
+        return py
+
+    def atom(self, tree: Tree, current: str, hint: str = "part") -> str:
+        """As `value`, and surely a name."""
+        return self._named(self.value(tree, current), hint)
+
+    def test(self, tree: Tree, current: str) -> str:
+        """The Python text that is true when JMESPath holds the expression's value for true."""
+        if tree.kind == "not_expression":
+            return f"not {self.test(tree.children[0], current)}"
+        if tree.kind in ("and_expression", "or_expression") and not self._known(current, tree):
+            word = "and" if tree.kind == "and_expression" else "or"
+            left = self.test(tree.children[0], current)
+            right = self._aside(lambda: self.test(tree.children[1], current))
+            if right.inline:
+                return f"({left} {word} {right.result})"
+            name = self.writer.name("holds")
+            self.writer.line(f"{name} = {left}")
+            self._when(name if word == "and" else f"not {name}", name, right, right.result)
+            return name
+        return self._truth(self.value(tree, current))
+
+    @contextmanager
+    def block(self, header: str) -> Iterator[None]:
+        """An indented block; what is computed in it is known only there."""
+        self.writer.line(header)
+        self.writer.depth += 1
+        self.scopes.append({})
+        try:
+            yield
+        finally:
+            self.scopes.pop()
+            self.writer.depth -= 1
+
+    # -- sharing ------------------------------------------------------------------------------------------------------
+
+    def _known(self, current: str, tree: Tree) -> Py | None:
+        for scope in reversed(self.scopes):
+            if (current, tree.key) in scope:
+                return scope[current, tree.key]
+        return None
+
+    def _assign(self, tree: Tree, current: str, text: str, hint: str, *, safe: bool = False) -> Py:
+        name = self.writer.name(hint)
+        self.writer.line(f"{name} = {text}", safe=safe)
+        return self._remember(tree, current, name)
+
+    def _remember(self, tree: Tree, current: str, name: str) -> Py:
+        py = Py(name, atom=True)
+        self.scopes[-1][current, tree.key] = py
+        return py
+
+    def _named(self, py: Py, hint: str) -> str:
+        if py.atom:
+            return py.text
+        name = self.writer.name(hint)
+        self.writer.line(f"{name} = {py.text}", safe=py.safe)
+        return name
+
+    def _truth(self, py: Py) -> str:
+        if py.boolean:
+            return py.text
+        name = self._named(py, "part")
+        return f"({name} or {name} == 0 and {name} is not False)"  # 0 is true in JMESPath
+
+    def _aside(self, write: Callable[[], _T]) -> _Aside[_T]:
+        """Write on the side: lines that are all safe stay where they are, others are taken out for a block to come."""
+        writer, mark, unsafe = self.writer, len(self.writer.lines), self.writer.unsafe
+        writer.unsafe = False
+        self.scopes.append({})
+        result = write()
+        found, inline = self.scopes.pop(), not writer.unsafe
+        writer.unsafe = unsafe
+        if inline:
+            self.scopes[-1].update(found)
+            return _Aside(result, [])
+        lines = writer.lines[mark:]
+        del writer.lines[mark:]
+        return _Aside(result, lines)
+
+    def _when(self, condition: str, name: str, aside: _Aside[Any], text: str) -> None:
+        """A block that runs the lines set aside and then assigns the text to the name."""
+        with self.block(f"if {condition}:"):
+            self.writer.lines.extend(("    " + line, origin) for line, origin in aside.lines)
+            self.writer.line(f"{name} = {text}")
+
+    # -- one method a kind of tree ------------------------------------------------------------------------------------
+
+    def _field(self, tree: Tree, current: str) -> Py:
+        hint = tree.value.lower()
+        if current == ITEM:
+            return self._assign(tree, current, f"{_FIELDS}.get({self.text(tree.value)})", hint, safe=True)
+        get = f"{current}.get({self.text(tree.value)}) if isinstance({current}, dict) else None"
+        return self._assign(tree, current, get, hint, safe=True)
+
+    def text(self, text: str) -> str:
+        """A field's name: written out when it is a plain word, bound as an object otherwise."""
+        plain = _LABEL.match(text)
+        return f"'{text}'" if plain else self.namespace.bind(f"name:{text}", f"NAME_{len(text)}", lambda: text)
+
+    def _helper(self, name: str) -> str:
+        return self.namespace.bind(f"helper:{name}", f"_{name}", lambda: getattr(runtime, name))
+
+    def _chain(self, tree: Tree, current: str) -> Py:
+        py = Py(current, atom=True)
+        for child in tree.children:
+            py = self.value(child, self._named(py, "part"))
+        return py
+
+    def _index(self, tree: Tree, current: str) -> Py:
+        return self._assign(
+            tree, current, f"{self._helper('index')}({current}, {int(tree.value)})", "element", safe=True
+        )
+
+    def _slice(self, tree: Tree, current: str) -> Py:
+        bounds = ", ".join("None" if part is None else str(int(part)) for part in tree.value)
+        return self._assign(
+            tree, current, f"{current}[slice({bounds})] if isinstance({current}, list) else None", "part"
+        )
+
+    def _current(self, tree: Tree, current: str) -> Py:
+        return Py(current, atom=True)
+
+    def _literal(self, tree: Tree, current: str) -> Py:
+        if tree.value is None or isinstance(tree.value, bool):
+            return Py(repr(tree.value), atom=True, boolean=tree.value is not None)
+        return Py(self.namespace.constant(tree), atom=True)
+
+    def _comparator(self, tree: Tree, current: str) -> Py:
+        left, right = (self.atom(child, current) for child in tree.children)
+        if tree.value in runtime.ORDER:
+            order = self.namespace.bind(f"order:{tree.value}", f"_{tree.value}", lambda: runtime.ORDER[tree.value])
+            return Py(f"{order}({left}, {right})", boolean=True)
+        equal = tree.value == "eq"
+        for one, other in (tree.children, tree.children[::-1]):
+            if other.kind == "literal":
+                return Py(self._compare_literal(self.atom(one, current), other, equal), boolean=True)
+        return Py(f"{'' if equal else 'not '}{self._helper('equal')}({left}, {right})", boolean=True)
+
+    def _compare_literal(self, name: str, literal: Tree, equal: bool) -> str:
+        if literal.value is None or isinstance(literal.value, bool):
+            return f"{name} {'is' if equal else 'is not'} {literal.value!r}"
+        constant = self.namespace.constant(literal)
+        if isinstance(literal.value, str):
+            return f"{name} {'==' if equal else '!='} {constant}"
+        return f"{'' if equal else 'not '}{self._helper('equal')}({name}, {constant})"
+
+    def _choice(self, tree: Tree, current: str) -> Py:
+        """`||` and `&&` as values: the right side is computed only when the left one asks for it."""
+        left = self.atom(tree.children[0], current)
+        right = self._aside(lambda: self.value(tree.children[1], current))
+        truth = self._truth(Py(left, atom=True))
+        asks = truth if tree.kind == "and_expression" else f"not {truth}"
+        if right.inline:
+            return Py(f"({right.result.text} if {asks} else {left})")
+        name = self.writer.name("part")
+        self.writer.line(f"{name} = {left}")
+        self._when(asks, name, right, right.result.text)
+        return self._remember(tree, current, name)
+
+    def _not(self, tree: Tree, current: str) -> Py:
+        return Py(f"(not {self.test(tree.children[0], current)})", boolean=True)
+
+    def _projection(self, tree: Tree, current: str) -> Py:
+        base, condition, right = tree.children[0], tree.children[1:-1], tree.children[-1]
+        source = self.atom(base, current)
+        if tree.kind == "value_projection":
+            source = self._named(Py(f"{self._helper('values')}({source})"), "parts")
+        name, element = self.writer.name("found"), self.writer.name("element")
+        self.writer.line(f"{name} = None")
+        with self.block(f"if isinstance({source}, list):"):
+            self.writer.line(f"{name} = []")
+            with self.block(f"for {element} in {source}:"):
+                self._collect(name, element, condition, right)
+        return self._remember(tree, current, name)
+
+    def _collect(self, name: str, element: str, condition: tuple[Tree, ...], right: Tree) -> None:
+        for one in condition:
+            test = self.test(one, element)
+            self.writer.line(f"if not {test}:")
+            self.writer.line("    continue")
+        value = self.atom(right, element)
+        self.writer.line(f"if {value} is not None:")
+        self.writer.line(f"    {name}.append({value})")
+
+    def _flatten(self, tree: Tree, current: str) -> Py:
+        return self._assign(tree, current, f"{self._helper('flatten')}({self.atom(tree.children[0], current)})", "flat")
+
+    def _multi_select(self, tree: Tree, current: str) -> Py:
+        """A list or an object of several values; null when there is nothing to select from."""
+        name = self.writer.name("selected")
+        self.writer.line(f"{name} = None")
+        with self.block(f"if {current} is not None:"):
+            if tree.kind == "multi_select_list":
+                parts = [self.value(child, current).text for child in tree.children]
+                self.writer.line(f"{name} = [{', '.join(parts)}]")
+            else:
+                pairs = [(self.text(pair.value), self.value(pair.children[0], current).text) for pair in tree.children]
+                self.writer.line(f"{name} = {{{', '.join(f'{key}: {value}' for key, value in pairs)}}}")
+        return self._remember(tree, current, name)
+
+    def _expref(self, tree: Tree, current: str) -> Py:
+        name, element = self.writer.name("each"), self.writer.name("element")
+        with self.block(f"def {name}({element}):"):
+            self.writer.line(f"return {self.value(tree.children[0], element).text}")
+        make = self.namespace.bind("expression_reference", "_expression", lambda: jmes.expression_reference)
+        return Py(f"{make}({name})")
+
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    def _call(self, tree: Tree, current: str) -> Py:
+        name = tree.value
+        if name in self.surroundings and not tree.children:
+            return Py(self.surroundings[name], atom=True)
+        if (
+            name == "contains"
+            and len(tree.children) == 2
+            and (written := self._written_list(tree.children[0], current))
+        ):
+            return Py(f"({self.atom(tree.children[1], current)} in {written})", boolean=True)
+        function = FUNCTIONS.get(name)
+        if name == "lookup" and self.tables is not None:
+            called = self._lookup(tree, current)
+        elif function is not None and function.body is not None and _fits(function, tree):
+            called = self._added(function, tree, current)
+        else:
+            called = f"{self._standard(name)}({self._arguments(tree, current)})"
+        if self.writer.origin is not None:
+            self.writer.origin = (self.writer.origin[0], tree.start)
+        return self._assign(tree, current, called, name)
+
+    def _written_list(self, tree: Tree, current: str) -> str | None:
+        """The name of a list that is written out in the mapping, `['a', 'b']` included; None for any other tree."""
+        if tree.kind == "literal" and isinstance(tree.value, list):
+            return self.namespace.constant(tree)
+        written = literal_list(tree) if current == ITEM and not self.item_is_null else None
+        if written is None:
+            return None
+        return self.namespace.bind(f"list:{tree.key}", f"LIST_{len(self.namespace.objects)}", lambda: written)
+
+    def _arguments(self, tree: Tree, current: str) -> str:
+        return ", ".join(self.value(child, current).text for child in tree.children)
+
+    def _standard(self, name: str) -> str:
+        label = name if _LABEL.match(name) else "unknown"
+        return self.namespace.bind(f"function:{name}", f"_{label}", lambda: jmes.standard_function(name))
+
+    def _added(self, function: Function, tree: Tree, current: str) -> str:
+        called = self.namespace.bind(f"function:{function.name}", f"_{function.name}", lambda: bind(function))
+        arguments = []
+        for parameter, child in zip(function.parameters, tree.children, strict=False):
+            if parameter.prepare is None:
+                arguments.append(self.value(child, current).text)
+            else:
+                arguments.append(self._prepared(function.name, parameter.name, parameter.prepare, child))
+        return f"{called}({', '.join(arguments)})"
+
+    def _prepared(self, function: str, parameter: str, prepare: Callable[[str], object], child: Tree) -> str:
+        key = f"prepared:{function}:{parameter}:{child.key}"
+        return self.namespace.bind(
+            key, f"{parameter.upper()}_{len(self.namespace.objects)}", lambda: prepare(child.value)
+        )
+
+    def _lookup(self, tree: Tree, current: str) -> str:
+        table, key = tree.children
+        make = self.tables
+        assert make is not None
+        called = self.namespace.bind(f"lookup:{table.value}", f"_lookup_{len(self.namespace.objects)}",
+                                     lambda: make(table.value))  # fmt: skip
+        return f"{called}({self.value(key, current).text})"
+
+
+def _fits(function: Function, tree: Tree) -> bool:
+    """Whether the call has a number of arguments the function takes, literal where it wants them so."""
+    least = sum(not parameter.optional for parameter in function.parameters)
+    pairs = zip(function.parameters, tree.children, strict=False)
+    literal = all(p.prepare is None or (c.kind == "literal" and isinstance(c.value, str)) for p, c in pairs)
+    return least <= len(tree.children) <= len(function.parameters) and literal
+
+
+_VALUES: Mapping[str, Callable[[Translator, Tree, str], Py]] = {
+    "field": Translator._field,
+    "subexpression": Translator._chain,
+    "index_expression": Translator._chain,
+    "pipe": Translator._chain,
+    "index": Translator._index,
+    "slice": Translator._slice,
+    "current": Translator._current,
+    "literal": Translator._literal,
+    "comparator": Translator._comparator,
+    "or_expression": Translator._choice,
+    "and_expression": Translator._choice,
+    "not_expression": Translator._not,
+    "projection": Translator._projection,
+    "filter_projection": Translator._projection,
+    "value_projection": Translator._projection,
+    "flatten": Translator._flatten,
+    "multi_select_list": Translator._multi_select,
+    "multi_select_dict": Translator._multi_select,
+    "expref": Translator._expref,
+    "function_expression": Translator._call,
+}

@@ -1,0 +1,176 @@
+"""How an expression is used: the calls in it, and what means something other than its author thinks.
+
+JMESPath itself checks neither the names nor the arguments of functions before it runs into them. Here every call is
+held against its signature, and the spellings that silently yield null are faults that say what was probably meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rulesengine import codes
+from rulesengine.diagnostics import Diagnostic, did_you_mean, listed
+from rulesengine.functions import FUNCTIONS, Function, Parameter
+from rulesengine.jmes import STANDARD, Standard, Tree
+from rulesengine.model import Expression
+
+# What other languages call functions of ours.
+_FOREIGN = {
+    "downcase": "lower", "tolower": "lower", "lowercase": "lower", "to_lower": "lower",
+    "upcase": "upper", "toupper": "upper", "uppercase": "upper", "to_upper": "upper",
+    "strip": "trim", "parse_json": "from_json", "json_parse": "from_json", "parse_timestamp": "epoch",
+    "to_timestamp": "epoch", "coalesce": "not_null", "default": "not_null", "len": "length", "size": "length",
+    "sha256": "hash", "concat": "join", "regex_match": "matches", "match": "matches", "split_part": "split",
+    "string": "text", "str": "text", "number": "to_number", "int": "to_number", "startswith": "starts_with",
+    "endswith": "ends_with", "includes": "contains",
+}  # fmt: skip
+_WORDS = ("true", "false", "null")
+
+
+def check_calls(expression: Expression, tables: Sequence[str], *, has_parent: bool) -> Iterator[Diagnostic]:
+    """Names, number and literal arguments of every call in an expression."""
+    assert expression.tree is not None
+    for part in expression.tree.walk():
+        if part.kind == "function_expression":
+            yield from _check_call(expression, part, tables, has_parent)
+
+
+def _check_call(expression: Expression, call: Tree, tables: Sequence[str], has_parent: bool) -> Iterator[Diagnostic]:
+    place, name = expression.place_of(call), call.value
+    if name in STANDARD:
+        yield from _check_standard(expression, call, STANDARD[name])
+    elif name not in FUNCTIONS:
+        known = [*FUNCTIONS, *STANDARD]
+        foreign = _FOREIGN.get(name.lower())
+        hint = f"did you mean {foreign!r}?" if foreign else did_you_mean(name, known)
+        yield codes.E302.at(place, name=name, hint=hint)
+    elif name == "parent" and not has_parent and not call.children:
+        yield codes.E317.at(place)
+    else:
+        yield from _check_added(expression, call, FUNCTIONS[name])
+        yield from _check_table(expression, call, tables)
+
+
+def _check_standard(expression: Expression, call: Tree, function: Standard) -> Iterator[Diagnostic]:
+    least, found = len(function.parameters), len(call.children)
+    if found < least or (found > least and not function.variadic):
+        yield _arity(expression, call, function.signature, least, None if function.variadic else least)
+        return
+    for types, argument in zip(function.parameters, call.children, strict=False):
+        yield from _check_type(expression, call, function.signature, "argument", types, argument)
+    if function.name == "contains":
+        yield from _check_contains(expression, call)
+
+
+def _check_added(expression: Expression, call: Tree, function: Function) -> Iterator[Diagnostic]:
+    least = sum(not parameter.optional for parameter in function.parameters)
+    most = len(function.parameters)
+    if not least <= len(call.children) <= most:
+        yield _arity(expression, call, function.signature, least, most)
+        return
+    for parameter, argument in zip(function.parameters, call.children, strict=False):
+        yield from _check_argument(expression, call, function, parameter, argument)
+
+
+def _arity(expression: Expression, call: Tree, signature: str, least: int, most: int | None) -> Diagnostic:
+    number = f"at least {least}" if most is None else f"{least}" if least == most else f"{least} to {most}"
+    expected = f"{number} argument{'' if number.endswith('1') else 's'}"
+    return codes.E303.at(
+        expression.place_of(call), name=call.value, expected=expected, found=len(call.children), signature=signature
+    )
+
+
+def _check_argument(
+    expression: Expression, call: Tree, function: Function, parameter: Parameter, argument: Tree
+) -> Iterator[Diagnostic]:
+    place = expression.place_of(argument)
+    if parameter.prepare is None:
+        yield from _check_type(expression, call, function.signature, parameter.name, parameter.types, argument)
+    elif argument.kind != "literal" or not isinstance(argument.value, str):
+        yield codes.E322.at(place, name=function.name, parameter=parameter.name, signature=function.signature)
+    else:
+        try:
+            parameter.prepare(argument.value)
+        except ValueError as fault:
+            yield codes.E318.at(place, name=function.name, problem=str(fault))
+
+
+def _check_type(
+    expression: Expression, call: Tree, signature: str, parameter: str, types: Sequence[str], argument: Tree
+) -> Iterator[Diagnostic]:
+    """A literal, or what can only be a boolean, where another type is wanted."""
+    found = _type_of(argument)
+    wanted = {one.split("-")[0] for one in types}
+    if found is None or "any" in wanted or found in wanted or (found == "null" and call.value in FUNCTIONS):
+        return
+    expected = " or ".join(types)
+    yield codes.E323.at(
+        expression.place_of(argument), name=call.value, expected=expected, parameter=parameter, found=found,
+        signature=signature,
+    )  # fmt: skip
+
+
+def _type_of(tree: Tree) -> str | None:
+    if tree.kind == "expref":
+        return "expref"
+    if tree.kind in ("comparator", "not_expression"):
+        return "boolean"
+    if tree.kind != "literal":
+        return None
+    types = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    return types.get(type(tree.value), "null")
+
+
+def _check_table(expression: Expression, call: Tree, tables: Sequence[str]) -> Iterator[Diagnostic]:
+    if call.value != "lookup" or len(call.children) != 2:
+        return
+    name, place = call.children[0], expression.place_of(call.children[0])
+    if name.kind != "literal" or not isinstance(name.value, str):
+        signature = FUNCTIONS["lookup"].signature
+        yield codes.E322.at(place, name="lookup", parameter="table", signature=signature)
+    elif name.value not in tables:
+        hint = did_you_mean(name.value, tables)
+        yield codes.E313.at(place, name=name.value, known=listed(tables), hint=hint)
+
+
+def _check_contains(expression: Expression, call: Tree) -> Iterator[Diagnostic]:
+    """`contains(event, ['a', 'b'])`: nothing contains a list that is written out, but a list of lists."""
+    searched, sought = call.children
+    written = sought.kind == "multi_select_list" or (sought.kind == "literal" and isinstance(sought.value, list))
+    if written and searched.kind not in ("literal", "multi_select_list"):
+        yield codes.E326.at(expression.place_of(call))
+
+
+def check_traps(expression: Expression) -> Iterator[Diagnostic]:
+    """Spellings that JMESPath takes for something else than their author."""
+    assert expression.tree is not None
+    for part in expression.tree.walk():
+        if part.kind == "comparator":
+            yield from _check_comparison(expression, part)
+        elif part.kind == "literal":
+            yield from _check_literal(expression, part)
+        elif part.kind == "subexpression" and part.children[0].kind == "not_expression":
+            yield from _check_negation(expression, part.children[0])
+
+
+def _check_comparison(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
+    for side in part.children:
+        if side.kind != "field":
+            continue
+        if side.quoted and expression.text[side.start : side.start + 1] == '"':
+            yield codes.E321.at(expression.place_of(side), name=side.value)
+        elif side.value in _WORDS:
+            yield codes.E328.at(expression.place_of(side), name=side.value)
+
+
+def _check_literal(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
+    written = expression.text[part.start + 1 : part.start + part.length].rstrip().removesuffix("`").strip()
+    quietly = isinstance(part.value, str) and expression.text[part.start] == "`" and not written.startswith('"')
+    if quietly:
+        yield codes.E325.at(expression.place_of(part), text=written)
+
+
+def _check_negation(expression: Expression, negated: Tree) -> Iterator[Diagnostic]:
+    inner = negated.children[0]
+    if inner.kind == "field":
+        yield codes.E327.at(expression.place_of(negated), name=inner.value)

@@ -1,0 +1,102 @@
+"""Cases beside a mapping: YAML files in the folder of its name, each a list of payloads and what becomes of them.
+
+    cases:
+      - about: what this shows
+        app: sms                 # the manifest in mappings/apps; the mapping's first channel unless said
+        payload: [...]           # the decoded body; or `body:`, its text, decoded as payload.format says
+        request: {...}           # what request() gives
+        expect:
+          events: [...]          # exactly these
+          ignored: [labels]      # of the rules that ignored an item, in order
+          unmatched: [codes]
+          rejected: [codes]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rulesengine import Engine, Result
+from rulesengine.codegen import EMITTED
+from rulesengine.diagnostics import render
+from rulesengine.source import read
+
+MAPPINGS = Path(__file__).parent.parent / "mappings"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of a provider and the file it is from."""
+
+    provider: str
+    file: Path
+    data: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return f"{self.provider}/{self.file.stem}: {self.data['about']}"
+
+
+def providers() -> list[str]:
+    """The providers that the project has a mapping for."""
+    return sorted(path.stem for path in MAPPINGS.glob("*.yml"))
+
+
+def cases_of(provider: str) -> Iterator[Case]:
+    """The cases beside a mapping."""
+    for file in sorted((MAPPINGS / provider).glob("*.yml")):
+        root, faults = read(str(file), file.read_bytes())
+        assert root is not None, render(faults)
+        assert not faults, render(faults)
+        yield from (Case(provider, file, data) for data in root.data["cases"])
+
+
+def engine_for(provider: str, app: str | None = None) -> Engine:
+    """An engine of one mapping, for the named manifest or that of the mapping's first channel."""
+    file = MAPPINGS / f"{provider}.yml"
+    if app is None:
+        root, _ = read(str(file), file.read_bytes())
+        assert root is not None
+        app = root.data["channels"][0]
+    return Engine.load(file, app=MAPPINGS / "apps" / f"{app}.yml")
+
+
+def run(engine: Engine, case: Case) -> Result:
+    """What becomes of the payload of a case."""
+    request = case.data.get("request")
+    if "body" in case.data:
+        return engine.apply_bytes(case.provider, case.data["body"].encode(), request=request)
+    return engine.apply(case.provider, case.data["payload"], request=request)
+
+
+def outcome(result: Result) -> dict[str, list[Any]]:
+    """A result as the `expect` of a case says it, empty parts left out."""
+    parts = {
+        "events": result.events,
+        "ignored": [one.rule for one in result.ignored],
+        "unmatched": [one.code for one in result.unmatched],
+        "rejected": [one.code for one in result.rejected],
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def rules_run(engine: Engine, case: Case) -> set[int]:
+    """The numbers of the rules that a case makes emit or ignore an item."""
+    program = engine._programs[case.provider]
+    seen: set[int] = set()
+
+    def recording(*arguments: Any) -> Any:
+        outcome, rule, what = program.item(*arguments)
+        if rule is not None and (outcome is EMITTED or isinstance(what, str)):
+            seen.add(rule)
+        return outcome, rule, what
+
+    engine._programs[case.provider] = replace(program, item=recording)
+    try:
+        run(engine, case)
+    finally:
+        engine._programs[case.provider] = program
+    return seen
