@@ -72,26 +72,32 @@ class Engine:
         return result
 
     def apply_bytes(
-        self, provider: str, body: bytes, *, request: Any = None, formats: Sequence[str] | None = None
+        self,
+        provider: str,
+        body: bytes,
+        *,
+        request: Any = None,
+        formats: Sequence[str] | None = None,
+        into: Result | None = None,
     ) -> Result:
         """What becomes of a body as it came: decoded as the mapping's `payload.format` says, or as `formats` does.
 
-        With the format ndjson each line is a body of its own. Raises `UnknownProvider`.
+        Where the formats get to ndjson each line is a body of its own. `into` is a result to add to. Raises
+        `UnknownProvider`.
         """
-        program, result = self._program(provider), Result()
-        for one in _bodies(body, formats or program.mapping.payload.formats):
-            self._decode_and_run(program, one, request, result, formats)
-        return result
-
-    def _decode_and_run(
-        self, program: Program, body: bytes, request: Any, result: Result, formats: Sequence[str] | None
-    ) -> None:
+        program, result = self._program(provider), into if into is not None else Result()
+        whole, by_line = _split(formats or program.mapping.payload.formats)
         try:
-            payload = decode(body, formats or program.mapping.payload.formats, self._limits)
+            if whole:
+                run_body(program, decode(body, whole, self._limits), request, result)
+                return result
         except PayloadError as fault:
-            reject_body(result, fault, body)
-            return
-        run_body(program, payload, request, result)
+            if not by_line:
+                reject_body(result, fault, body)
+                return result
+        for line in [one for one in body.split(b"\n") if one.strip()] or [body]:
+            self.apply_bytes(provider, line, request=request, formats=("json",), into=result)
+        return result
 
     def source(self, provider: str) -> str:
         """The Python source that the provider's mapping was compiled to."""
@@ -127,11 +133,11 @@ class Engine:
         return f"<Engine for {listed(self._programs)}>"
 
 
-def _bodies(body: bytes, formats: Sequence[str]) -> list[bytes]:
-    """One body, or each non-blank line of it when the first format is ndjson; an empty body stays one."""
-    if formats[0] != "ndjson":
-        return [body]
-    return [line for line in body.split(b"\n") if line.strip()] or [body]
+def _split(formats: Sequence[str]) -> tuple[Sequence[str], bool]:
+    """The formats to try on the body as a whole, and whether it may also be read line by line."""
+    if "ndjson" not in formats:
+        return formats, False
+    return formats[: list(formats).index("ndjson")], True
 
 
 def _invalid(diagnostics: tuple[Diagnostic, ...]) -> InvalidMapping:

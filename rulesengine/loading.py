@@ -44,7 +44,7 @@ class Checked:
     """What a check found: the mappings as far as they could be read, all diagnostics, and the files left out.
 
     `left_out` names the mappings of a folder that are for other channels than app.yml's. `app` is None when there is
-    no channel section to check against.
+    no channel section to check against; `files` counts the mapping files checked.
     """
 
     subjects: tuple[Subject, ...]
@@ -52,6 +52,7 @@ class Checked:
     left_out: tuple[str, ...]
     app: App | None
     vocabulary: Vocabulary
+    files: int
 
 
 def gather(
@@ -139,7 +140,8 @@ def check_files(files: Files) -> Checked:
     if app is not None:
         complete = not any(one.is_error for one in faults)
         faults += [one for one in check_together(subjects, app, vocabulary) if complete or one.code is codes.E320]
-    return Checked(tuple(subjects), in_order(faults), tuple(left_out), app, vocabulary)
+    count = len(files.mappings) - len(left_out)
+    return Checked(tuple(subjects), in_order(faults), tuple(left_out), app, vocabulary, count)
 
 
 def _read_mapping(file: File) -> tuple[model.Mapping | None, list[Diagnostic], bool]:

@@ -50,6 +50,10 @@ class Result:
     items: int = 0
     emitted: int = 0
 
+    def emit(self, events: list[dict[str, Any]]) -> None:
+        """Take the events of one item. What this raises is that item's fault."""
+        self.events.extend(events)
+
 
 def run_body(program: Program, body: Any, request: Any, result: Result) -> None:
     """Map a decoded body and add what becomes of its items to `result`. Never raises for what is in the body."""
@@ -118,12 +122,13 @@ def _step(
 def _run_item(program: Program, item: Any, body: Any, parent: Any, request: Any, result: Result) -> None:
     try:
         outcome, rule, what = program.item(item, body, parent, request)
+        if outcome is EMITTED:
+            result.emit(what)
     except Exception as raised:  # noqa: BLE001 an expression may raise anything on an item it was not written for
         reject(result, _explain(program, raised), item)
         return
     if outcome is EMITTED:
         result.emitted += 1
-        result.events.extend(what)
         result.items += 1
         return
     label = None if rule is None else program.mapping.rules[rule].label
@@ -161,6 +166,8 @@ def _explain(program: Program, raised: Exception) -> _Fault:
     if isinstance(raised, ItemFault):
         message = raised.code.message.format(**{"where": where, "rule": label, **raised.fields})
         return _Fault(message, label, place, raised.code.number)
+    if isinstance(raised, PayloadError):  # the event cannot be written as JSON
+        return _Fault(raised.message, label, place, raised.code.number)
     reason = "it is nested too deeply" if isinstance(raised, RecursionError) else fault_sentence(raised, shown)
     return _Fault(codes.E506.message.format(where=where, reason=reason), label, place, "E506")
 

@@ -1,0 +1,27 @@
+"""The command line: `rules VERB ...`. One module a verb in `commands`; this one finds it when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+# Loaded only when used, so that `rules apply` does not pay for what other verbs import.
+_VERBS = ("apply", "check", "compile", "explain", "functions")
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"rulesengine.commands.{cmd_name}").command
+        return command
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="rulesengine", prog_name="rules")
+def main() -> None:
+    """Turn provider webhooks into ODP events by declarative mappings, checked before they run."""

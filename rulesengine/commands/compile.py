@@ -1,0 +1,17 @@
+"""`rules compile`: the Python that a mapping becomes."""
+
+from __future__ import annotations
+
+import click
+
+from rulesengine.commands.common import app_options, load
+
+
+@click.command("compile")
+@click.argument("mapping")
+@app_options
+def command(mapping: str, app: str, vocabulary: str | None) -> None:
+    """Print the Python source that MAPPING is compiled to."""
+    engine = load(mapping, app, vocabulary)
+    for provider in engine.providers:
+        click.echo(f"# {provider}: {engine.mapping_id(provider)[0]}\n\n{engine.source(provider).rstrip()}")

@@ -1,0 +1,256 @@
+"""Payload files to event lines, in blocks: bounded memory, input order, one process or several.
+
+A file is read as blocks of whole lines (or as one whole body); `run_block` turns a block into finished bytes and
+counts; `run` does so for all blocks of all files, in this process or in `jobs` others, and yields the results in input
+order. At most three blocks a process are under way, so memory does not grow with the input.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from rulesengine import codes
+from rulesengine.engine import Engine
+from rulesengine.errors import PayloadError
+from rulesengine.payloads import Block, blocks, encode_line, is_lines, lines_of, payload_files
+from rulesengine.running import Outcome, Result, reject_body
+
+# Faults are counted by what they say; past this many different ones a run only counts on.
+_DIFFERENT_FAULTS = 1_000
+_BLOCKS_A_JOB = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One payload file and how it is to be read; `formats` is None where the mapping decides."""
+
+    provider: str
+    path: str
+    lines: bool
+    formats: tuple[str, ...] | None
+    request: Any
+    keep_rejects: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of fault: what `rules apply` counts and shows once."""
+
+    outcome: str
+    code: str
+    message: str
+    place: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of a run; `by_event` by type/action[/reachability_update_type], `problems` with the first source."""
+
+    bodies: int = 0
+    items: int = 0
+    emitted: int = 0
+    events: int = 0
+    ignored: int = 0
+    unmatched: int = 0
+    rejected: int = 0
+    by_event: Counter[str] = field(default_factory=Counter)
+    problems: dict[Problem, tuple[int, str]] = field(default_factory=dict)
+
+    def add(self, other: Tally) -> None:
+        """Add the counts of a later part of the run."""
+        for name in ("bodies", "items", "emitted", "events", "ignored", "unmatched", "rejected"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.by_event.update(other.by_event)
+        for problem, (count, source) in other.problems.items():
+            self.count_problem(problem, source, count)
+
+    def count_problem(self, problem: Problem, source: str, count: int = 1) -> None:
+        """Count a fault under what it says; the source of the first one is kept."""
+        known = self.problems.get(problem)
+        if known is not None or len(self.problems) < _DIFFERENT_FAULTS:
+            self.problems[problem] = (count + known[0], known[1]) if known else (count, source)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object that `--summary` writes."""
+        names = ("bodies", "items", "emitted", "events", "ignored", "unmatched", "rejected")
+        return {**{name: getattr(self, name) for name in names}, "by_event": dict(sorted(self.by_event.items()))}
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What became of a block: event lines, reject lines, counts."""
+
+    events: bytes
+    rejects: bytes
+    tally: Tally
+
+
+class _Sink(Result):
+    """A result that writes events as they come instead of keeping them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines = bytearray()
+        self.by_event: Counter[str] = Counter()
+
+    def emit(self, events: list[dict[str, Any]]) -> None:
+        self.lines += b"".join([encode_line(event) for event in events])
+        for event in events:
+            update = event["data"].get("reachability_update_type")
+            self.by_event[
+                "/".join((event["type"], event["action"], *([update] if isinstance(update, str) else [])))
+            ] += 1
+
+
+def tasks_for(
+    engine: Engine,
+    paths: Iterable[str],
+    *,
+    provider_of: Callable[[str], str],
+    form: str | None,
+    request: Any,
+    keep_rejects: bool,
+) -> Iterator[Task]:
+    """A task for every payload file that the paths stand for; `form` is the format asked for, if any."""
+    for path in paths:
+        for file in payload_files(path) or [path]:
+            provider = provider_of(file)
+            lines, formats = _reading(file, form, engine.formats(provider))
+            yield Task(provider, file, lines, formats, request, keep_rejects)
+
+
+def _reading(path: str, form: str | None, usual: tuple[str, ...]) -> tuple[bool, tuple[str, ...] | None]:
+    """Whether a file is read line by line, and its formats where the mapping's own are not meant."""
+    if form is not None:
+        return form == "ndjson", ("json",) if form == "ndjson" else (form,)
+    if is_lines(path):
+        return True, ("json",)
+    if usual[0] == "ndjson":
+        return True, ("json",)
+    if path.removesuffix(".gz").endswith(".json") and "json" not in usual:
+        return False, ("json", *usual)
+    return False, None
+
+
+def run_block(engine: Engine, task: Task, block: Block) -> Chunk:
+    """Map every body of a block."""
+    sink, tally, rejects = _Sink(), Tally(), bytearray()
+    bodies = lines_of(block) if task.lines and block.error is None else [(block.line, block.data)]
+    for line, body in bodies:
+        before = sink.items
+        if block.error is not None:
+            reject_body(sink, block.error, body)
+        else:
+            engine.apply_bytes(task.provider, body, request=task.request, formats=task.formats, into=sink)
+        _drain(engine, task, sink, line, before, tally, rejects)
+    tally.bodies, tally.items, tally.emitted = sink.bodies, sink.items, sink.emitted
+    tally.by_event, tally.events = sink.by_event, sink.by_event.total()
+    return Chunk(bytes(sink.lines), bytes(rejects), tally)
+
+
+def _drain(engine: Engine, task: Task, sink: _Sink, line: int, before: int, tally: Tally, rejects: bytearray) -> None:
+    """Count what a body left in the sink, and write out what was not mapped, whole."""
+    tally.ignored += len(sink.ignored)
+    tally.unmatched += len(sink.unmatched)
+    tally.rejected += len(sink.rejected)
+    for name, outcomes in (("unmatched", sink.unmatched), ("rejected", sink.rejected)):
+        for one in outcomes:
+            source = f"{task.path}:{line}" if task.lines else task.path
+            place = str(one.place) if one.place else ""
+            problem = Problem(name, one.code or "", one.message, place)
+            tally.count_problem(problem, f"{source} item {one.index - before}")
+            if task.keep_rejects:
+                rejects += _reject_line(engine, task, name, one, line, one.index - before)
+        outcomes.clear()
+    sink.ignored.clear()
+
+
+def _reject_line(engine: Engine, task: Task, outcome: str, one: Outcome, line: int, index: int) -> bytes:
+    file, checksum = engine.mapping_id(task.provider)
+    record = {
+        "outcome": outcome,
+        "code": one.code,
+        "message": one.message,
+        "rule": one.rule,
+        "place": str(one.place) if one.place else None,
+        "provider": task.provider,
+        "mapping": {"file": file, "sha256": checksum},
+        "source": {"file": task.path, "line": line, "item": index},
+    }
+    if isinstance(one.item, bytes):
+        return encode_line({**record, "body": one.item.decode("utf-8", "backslashreplace")})
+    try:
+        return encode_line({**record, "item": one.item})
+    except PayloadError:  # nested too deeply to be written as data
+        return encode_line({**record, "body": _as_text(one.item)})
+
+
+def _as_text(item: Any) -> str:
+    try:
+        return repr(item)
+    except RecursionError:
+        return "nested too deeply to be written"
+
+
+# -- all blocks of all files ------------------------------------------------------------------------------------------
+
+_Work = tuple[Task, Block]
+
+
+def run(
+    engine: Engine,
+    tasks: Iterable[Task],
+    *,
+    jobs: int = 1,
+    stdin: BinaryIO | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Chunk]:
+    """What becomes of every block of every task, in input order. `progress` is called with bytes read."""
+    work = _work(engine, tasks, stdin, progress)
+    if jobs <= 1:
+        return (run_block(engine, task, block) for task, block in work)
+    return _in_processes(engine, work, jobs)
+
+
+def _work(
+    engine: Engine, tasks: Iterable[Task], stdin: BinaryIO | None, progress: Callable[[int], None] | None
+) -> Iterator[_Work]:
+    for task in tasks:
+        if os.path.isdir(task.path):
+            empty = PayloadError(codes.E504, f"{task.path}: the folder has no payload file (.json .ndjson .jsonl .txt)")
+            yield task, Block(1, b"", empty)
+            continue
+        for block in blocks(task.path, task.lines, engine.limits, stdin, progress):
+            yield task, block
+
+
+_engine: Engine | None = None  # of a worker process, set once when it starts
+
+
+def _start_worker(engine: Engine) -> None:
+    global _engine
+    _engine = engine
+
+
+def _run_in_worker(task: Task, block: Block) -> Chunk:
+    assert _engine is not None
+    return run_block(_engine, task, block)
+
+
+def _in_processes(engine: Engine, work: Iterator[_Work], jobs: int) -> Iterator[Chunk]:
+    with ExitStack() as stack:
+        pool = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(engine,))
+        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        under_way: deque[Future[Chunk]] = deque()
+        for task, block in work:
+            under_way.append(pool.submit(_run_in_worker, task, block))
+            if len(under_way) >= jobs * _BLOCKS_A_JOB:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
