@@ -17,12 +17,17 @@ from rulesengine.vocabulary import ATTRIBUTABLE, Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A manifest's channel section: the channel type, and where each metric is declared (not: marked attributable)."""
+    """A manifest's channel section: the channel type, and where each metric is declared (not: marked attributable).
+
+    `doubtful` are the metrics that a part of the section with a fault may have meant to declare: that they are not
+    declared would only be said twice.
+    """
 
     file: str
     channel: str
     declared: Mapping[str, Place]
     attributable: Mapping[str, Place]
+    doubtful: frozenset[str]
     metrics_place: Place
 
     @property
@@ -38,7 +43,7 @@ def read_app(file: str, raw: bytes, vocabulary: Vocabulary) -> tuple[App | None,
         return None, faults
     channel = root.get("channel")
     if channel is None:
-        return None, [*faults, codes.E401.at(root.source.place(root.start), app=file)]
+        return None, [*faults, codes.E401.at(root.source.place(root.start), app=file, hint=_misspelt(root, "channel"))]
     if not isinstance(channel.children, dict):
         return None, [*faults, _malformed(channel, "channel", "a mapping")]
     kind, metrics = channel.get("type"), channel.get("metrics")
@@ -46,7 +51,8 @@ def read_app(file: str, raw: bytes, vocabulary: Vocabulary) -> tuple[App | None,
     if kind is None or not isinstance(kind.data, str) or metrics is None or not isinstance(metrics.children, dict):
         return None, faults
     metrics_key = channel.key("metrics") or metrics
-    return App(file, kind.data, _declared(metrics), _marked(metrics), metrics_key.place), faults
+    doubtful = frozenset(_doubtful(metrics, vocabulary))
+    return App(file, kind.data, _declared(metrics), _marked(metrics), doubtful, metrics_key.place), faults
 
 
 def _declared(metrics: Node) -> dict[str, Place]:
@@ -59,9 +65,23 @@ def _marked(metrics: Node) -> dict[str, Place]:
     return {metric.text: metric.place for metric in _listed_in(group)} if group is not None else {}
 
 
+def _doubtful(metrics: Node, vocabulary: Vocabulary) -> Iterator[str]:
+    for key, group in metrics.items():
+        if not isinstance(group.data, list):
+            yield from vocabulary.groups.get(key.text, ())
+        unknown = (metric.text for metric in _listed_in(group) if metric.text not in vocabulary.metrics)
+        yield from (near for word in unknown if (near := nearest(word, vocabulary.metrics)) is not None)
+
+
 def _listed_in(group: Node) -> Iterator[Node]:
     children = group.children if isinstance(group.children, list) else []
     return (child for child in children if isinstance(child.data, str))
+
+
+def _misspelt(node: Node, missing: str) -> str | None:
+    """A hint when the missing key stands there under a near name; None for the code's own hint."""
+    near = nearest(missing, (key.text for key, _ in node.items()))
+    return f"did you mean {missing!r} where {near!r} stands?" if near else None
 
 
 def _malformed(node: Node, where: str, expected: str) -> Diagnostic:
@@ -83,7 +103,7 @@ def _check_type(channel: Node, kind: Node | None, vocabulary: Vocabulary) -> Ite
 
 def _check_metrics(channel: Node, metrics: Node | None, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
     if metrics is None:
-        yield codes.E404.at(channel.place, app=channel.source.file)
+        yield codes.E404.at(channel.place, app=channel.source.file, hint=_misspelt(channel, "metrics"))
         return
     if not isinstance(metrics.children, dict):
         yield _malformed(metrics, "channel.metrics", "a mapping of groups to lists of metrics")
@@ -93,7 +113,7 @@ def _check_metrics(channel: Node, metrics: Node | None, vocabulary: Vocabulary) 
         if key.text not in groups:
             hint = did_you_mean(key.text, groups)
             yield codes.E405.at(key.place, group=key.text, known=listed(groups), hint=hint)
-        elif not isinstance(group.children, list) or group.data is None:
+        elif not isinstance(group.data, list):
             yield _malformed(group, f"channel.metrics.{key.text}", "a list of metrics")
         else:
             yield from _check_group(key.text, group, vocabulary)
@@ -123,8 +143,8 @@ def _hint(word: str, vocabulary: Vocabulary) -> str:
 
 
 def _check_attributable(metrics: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
-    declared = _declared(metrics)
+    declared, doubtful = _declared(metrics), set(_doubtful(metrics, vocabulary))
     for name, place in _marked(metrics).items():
-        if name in vocabulary.metrics and name in vocabulary.attributable and name not in declared:
+        if name in vocabulary.metrics and name not in declared and name not in doubtful:
             right = f"channel.metrics.{vocabulary.metrics[name].group}"
             yield codes.W401.at(place, metric=name, right=right)

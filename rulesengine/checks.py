@@ -99,10 +99,11 @@ def _metrics(subject: Subject) -> Iterator[Diagnostic]:
 def _check_metric(subject: Subject, name: str, place: Place) -> Iterator[Diagnostic]:
     known = subject.vocabulary.metrics
     if name not in known:
-        yield codes.E305.at(place, metric=name, known=listed(known), hint=did_you_mean(name, known))
+        app, hint = subject.app, did_you_mean(name, subject.app.declared) or did_you_mean(name, known)
+        yield codes.E305.at(place, metric=name, app=app.where, declared=listed(app.declared), hint=hint)
     elif known[name].generated:
         yield codes.E306.at(place, metric=name)
-    elif name not in subject.app.declared:
+    elif name not in subject.app.declared and name not in subject.app.doubtful:
         yield _undeclared(subject, known[name], place)
 
 
@@ -187,7 +188,7 @@ def _channels(subject: Subject) -> Iterator[Diagnostic]:
         if channel.value not in known:
             hint = did_you_mean(channel.value, known)
             yield codes.E403.at(channel.place, type=channel.value, known=listed(known), hint=hint)
-    if names and subject.app.channel not in names:
+    if names and subject.app.channel not in names and {*names, subject.app.channel} <= set(known):
         place, app = subject.mapping.channels_place, subject.app
         yield codes.E316.at(place, channels=listed(names), app=app.file, channel=app.channel)
 
@@ -250,8 +251,9 @@ def _unused_tables(subject: Subject) -> Iterator[Diagnostic]:
     for expression, _ in subject.mapping.expressions():
         calls = (part for part in expression.tree.walk() if part.value == "lookup") if expression.tree else ()
         used.update(str(call.children[0].value) for call in calls if call.children)
+    misspelt = used - subject.mapping.tables.keys()
     for name, table in subject.mapping.tables.items():
-        if name not in used:
+        if name not in used and not misspelt:
             yield codes.W301.at(table.place, name=name)
 
 

@@ -61,7 +61,7 @@ E304 = Code(
     "metric not declared",
     "metric {metric!r} is not declared under channel.metrics in {app} (declared: {declared})",
 )
-E305 = Code("E305", "unknown metric", "{metric!r} is no metric (known: {known})")
+E305 = Code("E305", "unknown metric", "{metric!r} is no metric (declared in {app}: {declared})")
 E306 = Code(
     "E306",
     "sent emitted",
@@ -137,10 +137,9 @@ E326 = Code(
 E327 = Code(
     "E327",
     "negation of a part",
-    "!{name}.… negates only {name!r}, and then looks up a field of true or false",
-    "write !({name}.…)",
+    "!{path} negates only {name!r}, and then looks up a field of true or false",
+    "write !({path})",
 )
-
 E328 = Code(
     "E328",
     "word that is a field",

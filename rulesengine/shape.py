@@ -15,7 +15,7 @@ import cerberus
 from cerberus import errors
 
 from rulesengine import codes
-from rulesengine.diagnostics import Diagnostic, did_you_mean, listed, shown
+from rulesengine.diagnostics import Diagnostic, did_you_mean, listed, nearest, shown
 from rulesengine.payloads import FORMATS
 from rulesengine.source import Node, Path
 
@@ -142,8 +142,10 @@ def _faults(root: Node, schema: Schema, prefix: Path, name: str) -> Iterator[Dia
         return
     validator = cerberus.Validator(schema)
     validator.validate(root.data, normalize=False)
-    for fault in _leaves(validator._errors):
-        if _is_news(root, fault):
+    leaves = [fault for fault in _leaves(validator._errors) if _is_news(root, fault)]
+    misspelt = {(*one.document_path[:-1], near) for one in leaves if (near := _meant(one, schema)) is not None}
+    for fault in leaves:
+        if not _is_missing(fault) & misspelt:
             yield _reword(root, schema, prefix, name, fault)
 
 
@@ -171,6 +173,30 @@ def _is_news(root: Node, fault: Any) -> bool:
         either = ("emit", "ignore") if fault.field in ("emit", "ignore") else (fault.field,)
         return fault.field == either[0] and not any(parent.key(name) for name in either)
     return True
+
+
+def _schema_at(schema: Schema, path: tuple[str, ...]) -> Mapping[str, Any]:
+    """The part of a schema that a path of Cerberus names."""
+    here: Any = schema
+    for step in path:
+        here = here[step]
+    return here if isinstance(here, Mapping) else {}
+
+
+def _meant(fault: Any, schema: Schema) -> str | None:
+    """For an unknown key the known one that was probably meant."""
+    if fault.code != errors.UNKNOWN_FIELD.code:
+        return None
+    return nearest(str(fault.document_path[-1]), _schema_at(schema, fault.schema_path))
+
+
+def _is_missing(fault: Any) -> set[Path]:
+    """The paths of the keys that a fault says are missing; a misspelt key is not reported as missing too."""
+    if fault.code == errors.REQUIRED_FIELD.code:
+        return {tuple(fault.document_path)}
+    if fault.code == errors.DEPENDENCIES_FIELD.code:
+        return {(*fault.document_path[:-1], name) for name in _names(fault.constraint)}
+    return set()
 
 
 def _names(constraint: Any) -> list[str]:
@@ -218,21 +244,14 @@ class _Fault:
         key = self.parent.key(self.key)
         return key.place if key is not None else self.node.place
 
-    def schema_at(self, path: tuple[str, ...]) -> Mapping[str, Any]:
-        """The part of the schema that a path of Cerberus names."""
-        here: Any = self.schema
-        for step in path:
-            here = here[step]
-        return here if isinstance(here, Mapping) else {}
-
     def rule(self, name: str) -> list[str]:
         """What the schema says under `name` where this value stands."""
-        constraint = self.schema_at(self.fault.schema_path[:-1]).get(name, ())
+        constraint = _schema_at(self.schema, self.fault.schema_path[:-1]).get(name, ())
         return _names(constraint)
 
 
 def _unknown(one: _Fault) -> Diagnostic:
-    known = list(one.schema_at(one.fault.schema_path))
+    known = list(_schema_at(one.schema, one.fault.schema_path))
     return codes.E201.at(one.key_place, key=one.key, known=listed(known), hint=did_you_mean(one.key, known))
 
 

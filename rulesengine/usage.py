@@ -150,7 +150,7 @@ def check_traps(expression: Expression) -> Iterator[Diagnostic]:
         elif part.kind == "literal":
             yield from _check_literal(expression, part)
         elif part.kind == "subexpression" and part.children[0].kind == "not_expression":
-            yield from _check_negation(expression, part.children[0])
+            yield from _check_negation(expression, part)
 
 
 def _check_comparison(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
@@ -170,7 +170,9 @@ def _check_literal(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
         yield codes.E325.at(expression.place_of(part), text=written)
 
 
-def _check_negation(expression: Expression, negated: Tree) -> Iterator[Diagnostic]:
+def _check_negation(expression: Expression, chain: Tree) -> Iterator[Diagnostic]:
+    negated, *following = chain.children
     inner = negated.children[0]
     if inner.kind == "field":
-        yield codes.E327.at(expression.place_of(negated), name=inner.value)
+        path = ".".join(str(part.value) if part.kind == "field" else "…" for part in (inner, *following))
+        yield codes.E327.at(expression.place_of(negated), name=inner.value, path=path)
