@@ -19,8 +19,8 @@ from rulesengine.vocabulary import ATTRIBUTABLE, Vocabulary
 class App:
     """A manifest's channel section: the channel type, and where each metric is declared (not: marked attributable).
 
-    `doubtful` are the metrics that a part of the section with a fault may have meant to declare: that they are not
-    declared would only be said twice.
+    `channel` is empty where the type cannot be read. `doubtful` are the metrics that a part of the section with a
+    fault may have meant to declare: that they are not declared would only say the same fault twice.
     """
 
     file: str
@@ -36,23 +36,28 @@ class App:
         return f"{self.metrics_place.file}:{self.metrics_place.line}"
 
 
-def read_app(file: str, raw: bytes, vocabulary: Vocabulary) -> tuple[App | None, list[Diagnostic]]:
-    """What an app.yml declares, and its faults; None when there is no channel section to go by."""
+def read_app(file: str, raw: bytes, vocabulary: Vocabulary) -> tuple[App, list[Diagnostic]]:
+    """What an app.yml declares, and its faults. Where a part is missing or broken, what it may declare is doubtful."""
     root, faults = source.read(file, raw, strict=False)
-    if root is None:
-        return None, faults
-    channel = root.get("channel")
-    if channel is None:
-        return None, [*faults, codes.E401.at(root.source.place(root.start), app=file, hint=_misspelt(root, "channel"))]
-    if not isinstance(channel.children, dict):
-        return None, [*faults, _malformed(channel, "channel", "a mapping")]
+    channel = root.get("channel") if root is not None else None
+    if root is None or channel is None:
+        missing = [] if root is None else [codes.E401.at(root.place, app=file, hint=_misspelt(root, "channel"))]
+        return _stand_in(file, vocabulary), [*faults, *missing]
+    if not isinstance(channel.data, dict):
+        return _stand_in(file, vocabulary), [*faults, _malformed(channel, "channel", "a mapping")]
     kind, metrics = channel.get("type"), channel.get("metrics")
     faults = [*faults, *_check_type(channel, kind, vocabulary), *_check_metrics(channel, metrics, vocabulary)]
-    if kind is None or not isinstance(kind.data, str) or metrics is None or not isinstance(metrics.children, dict):
-        return None, faults
+    name = kind.data if kind is not None and isinstance(kind.data, str) else ""
+    if metrics is None or not isinstance(metrics.data, dict):
+        return _stand_in(file, vocabulary, name), faults
     metrics_key = channel.key("metrics") or metrics
     doubtful = frozenset(_doubtful(metrics, vocabulary))
-    return App(file, kind.data, _declared(metrics), _marked(metrics), doubtful, metrics_key.place), faults
+    return App(file, name, _declared(metrics), _marked(metrics), doubtful, metrics_key.place), faults
+
+
+def _stand_in(file: str, vocabulary: Vocabulary, channel: str = "") -> App:
+    """In place of what cannot be read: nothing is declared, and nothing surely not."""
+    return App(file, channel, {}, {}, frozenset(vocabulary.metrics), Place(file, 1, 1, 1, 2))
 
 
 def _declared(metrics: Node) -> dict[str, Place]:

@@ -147,7 +147,6 @@ def _invalid(diagnostics: tuple[Diagnostic, ...]) -> InvalidMapping:
 
 
 def _compile(checked: Checked) -> dict[str, Program]:
-    assert checked.app is not None
     channel, declared = checked.app.channel, set(checked.app.declared)
     return {
         subject.mapping.provider.value: compile_mapping(subject.mapping, checked.vocabulary, channel, declared)

@@ -43,14 +43,13 @@ class Files:
 class Checked:
     """What a check found: the mappings as far as they could be read, all diagnostics, and the files left out.
 
-    `left_out` names the mappings of a folder that are for other channels than app.yml's. `app` is None when there is
-    no channel section to check against; `files` counts the mapping files checked.
+    `left_out` names the mappings of a folder that are for other channels than app.yml's; `files` counts the others.
     """
 
     subjects: tuple[Subject, ...]
     diagnostics: tuple[Diagnostic, ...]
     left_out: tuple[str, ...]
-    app: App | None
+    app: App
     vocabulary: Vocabulary
     files: int
 
@@ -129,17 +128,16 @@ def check_files(files: Files) -> Checked:
     left_out: list[str] = []
     for file in files.mappings:
         mapping, found, whole = _read_mapping(file)
-        if mapping is not None and app is not None and file.in_folder and _is_for_another(mapping, app):
+        if mapping is not None and file.in_folder and _is_for_another(mapping, app):
             left_out.append(file.name)
             continue
-        if mapping is not None and app is not None:
+        if mapping is not None:
             subject = Subject(mapping, app, vocabulary)
             found = [*found, *_news(found, check(subject, whole=whole))]
             subjects.append(subject)
         faults += found
-    if app is not None:
-        complete = not any(one.is_error for one in faults)
-        faults += [one for one in check_together(subjects, app, vocabulary) if complete or one.code is codes.E320]
+    complete = not any(one.is_error for one in faults)
+    faults += [one for one in check_together(subjects, app, vocabulary) if complete or one.code is codes.E320]
     count = len(files.mappings) - len(left_out)
     return Checked(tuple(subjects), in_order(faults), tuple(left_out), app, vocabulary, count)
 
@@ -165,4 +163,4 @@ def _news(known: Sequence[Diagnostic], later: Sequence[Diagnostic] | Iterator[Di
 
 def _is_for_another(mapping: model.Mapping, app: App) -> bool:
     names = [channel.value for channel in mapping.channels]
-    return bool(names) and app.channel not in names
+    return bool(names) and app.channel != "" and app.channel not in names
