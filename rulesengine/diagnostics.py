@@ -18,6 +18,7 @@ from typing import Any
 SHOWN_AT_MOST = 200
 
 _SNIPPET_WIDTH = 160
+_JSON_WORDS: dict[object, str] = {None: "null", True: "true", False: "false"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -119,7 +120,7 @@ def listed(names: Iterable[str]) -> str:
 
 def shown(value: object, width: int = 60) -> str:
     """A value of a payload or a file as a message may carry it: one line, printable, shortened."""
-    text = repr(value) if isinstance(value, str) else str(value)
+    text = _JSON_WORDS.get(value, repr(value)) if value is None or isinstance(value, bool | str) else str(value)
     return printable(text if len(text) <= width else text[: width - 1] + "…")
 
 

@@ -40,3 +40,7 @@ class PayloadError(RulesEngineError):
 
     def __str__(self) -> str:
         return self.message
+
+
+class FunctionFault(RulesEngineError, ValueError):
+    """A value that a function of the mapping language cannot take; the text is a sentence for the mapping's author."""

@@ -2,27 +2,18 @@
 
 The checker, the compiler, `rules functions`, the docs and the tests all read `FUNCTIONS`. Every function is pure and
 passes null through; `bind` adds that and the checks of types in one place, so that a body sees only what it takes.
-
-Limits: a fault of a value is a `FunctionFault` and nothing else. `e164` knows no numbering plan: it neither tells
-whether a number exists nor that some countries (Italy) keep the leading 0.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from rulesengine.patterns import Pattern, compile_pattern
-from rulesengine.times import FunctionFault as FunctionFault
-from rulesengine.times import brief, epoch, epoch_at, epoch_ms, prepare_format, prepare_zone
-
-# replace() is the one function whose result can be far larger than what it was given: a bound against exhaustion.
-_LONGEST_RESULT = 10_000_000
-_MOST_DIGITS = 4_300
+from rulesengine import bodies
+from rulesengine.errors import FunctionFault
+from rulesengine.patterns import compile_pattern
+from rulesengine.times import epoch, epoch_at, epoch_ms, prepare_format, prepare_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,190 +129,7 @@ def _admit(function: Function, parameter: Parameter, value: object) -> None:
         return
     wanted = " or ".join(f"{'an' if name[0] in 'ao' else 'a'} {name}" for name in parameter.types)
     role = f" as {parameter.name}" if len(function.parameters) > 1 else ""
-    raise FunctionFault(f"{function.name}() takes {wanted}{role}, got {_named(value)}")
-
-
-def _named(value: object) -> str:
-    """A value with its type, as a sentence says it; what is in an array or an object is left out."""
-    if isinstance(value, bool):
-        return f"the boolean {'true' if value else 'false'}"
-    if isinstance(value, str):
-        return f"the string {brief(value)}"
-    if isinstance(value, int | float):
-        return f"the number {brief(value)}"
-    if isinstance(value, list | dict):
-        return "an array" if isinstance(value, list) else "an object"
-    return "null" if value is None else f"a {type(value).__name__}"
-
-
-def _utf8(function: str, text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise FunctionFault(f"{function}() got {brief(text)}, which holds half a surrogate pair") from None
-
-
-_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_canonical = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
-
-
-def _written(function: str, encode: Callable[[object], str], value: object) -> str:
-    try:
-        return encode(value)
-    except (ValueError, TypeError, RecursionError):
-        raise FunctionFault(f"{function}() got {_named(value)}, which cannot be written as JSON") from None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else _written("text", _compact, value)
-
-
-def _split(text: str, separator: str) -> list[str]:
-    if not separator:
-        raise FunctionFault("split() got an empty separator")
-    return text.split(separator)
-
-
-def _replace(text: str, old: str, new: str) -> str:
-    if not old:
-        raise FunctionFault("replace() got an empty string to replace")
-    if len(new) > len(old) and len(text) + text.count(old) * (len(new) - len(old)) > _LONGEST_RESULT:
-        raise FunctionFault(f"replace() would make a string of more than {_LONGEST_RESULT} characters")
-    return text.replace(old, new)
-
-
-def _matches(subject: str, pattern: Pattern) -> bool:
-    return pattern.matches(_encodable("matches", subject))
-
-
-def _capture(subject: str, pattern: Pattern) -> str | None:
-    return pattern.capture(_encodable("capture", subject))
-
-
-def _encodable(function: str, text: str) -> str:
-    if not text.isascii():
-        _utf8(function, text)
-    return text
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError("a number too large")
-    return number
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError("a number too long")
-    return int(digits)
-
-
-_decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer).decode
-
-
-def _from_json(text: str) -> object:
-    try:
-        return _decode(text)
-    except RecursionError:
-        raise FunctionFault(f"from_json() got {brief(text)}, which is nested too deeply") from None
-    except ValueError as fault:
-        raise FunctionFault(f"from_json() got {brief(text)}, which is no JSON: {fault}") from None
-
-
-def _items(table: dict[str, object]) -> list[list[object]]:
-    return [[key, value] for key, value in table.items()]
-
-
-def _from_items(pairs: list[object]) -> dict[str, object]:
-    table: dict[str, object] = {}
-    for number, pair in enumerate(pairs):
-        if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)):
-            raise FunctionFault(f"from_items() takes pairs of a string and a value, got another element at [{number}]")
-        table[pair[0]] = pair[1]
-    return table
-
-
-# Not email.utils.parseaddr: it takes the first address of a list, reads 'a@b)c@d' differently from release to release
-# (CVE-2023-27043) and recurses on '(((('.
-_BARE_ADDRESS = r"""([^\s\x00-\x1f\x7f<>@"(),:;\\\[\]]+@[^\s\x00-\x1f\x7f<>@"(),:;\\\[\]]+)"""
-_ADDRESS = re.compile(
-    rf"""(?:(?:"(?:[^"\\]|\\.)*"|[^"<>,;])*<\s*{_BARE_ADDRESS}\s*>|\s*{_BARE_ADDRESS})\s*""", re.DOTALL
-)
-
-
-def _address(text: str) -> str | None:
-    found = _ADDRESS.fullmatch(text)
-    return (found[1] or found[2]) if found else None
-
-
-_CHANNEL_PREFIX = re.compile(r"(?:whatsapp|tel|sms|mms|rcs|viber):", re.IGNORECASE)
-# Beside the ASCII ones the no-break space and the hyphens and dash that word processors put into numbers.
-_PUNCTUATION = str.maketrans("", "", " -.()\u00a0\u2010\u2011\u2013")
-_DIALLED = re.compile(r"(?:(\+|00)|(?!00))([0-9]{1,20})")
-_CALLING_CODE = re.compile(r"(?:\+|00)?([1-9][0-9]{0,2})")
-_E164 = re.compile(r"[1-9][0-9]{6,14}")
-# The longest national number of nearly all countries: what is longer and begins with the country code carries it.
-_LONGEST_NATIONAL = 10
-
-
-def _e164(given: str | int | float, country: str | int | float | None = None) -> str:
-    dialled = _DIALLED.fullmatch(_plain_number(given))
-    if dialled is None:
-        raise _no_phone_number(given)
-    international, digits = dialled.groups()
-    if not international:
-        digits = _with_country(given, digits, "" if country is None else _calling_code(country))
-    if not _E164.fullmatch(digits):
-        raise _no_phone_number(given)
-    return f"+{digits}"
-
-
-def _plain_number(given: str | int | float) -> str:
-    """The number without channel, spaces and punctuation; what is no whole number stays as unfit as it is."""
-    if isinstance(given, str):
-        text = _CHANNEL_PREFIX.sub("", given.strip(), count=1).strip()
-        # '+44 (0)20 ...' writes the national and the international number in one.
-        text = text if text.startswith("(0)") else text.replace("(0)", "")
-        return text.translate(_PUNCTUATION)
-    return str(int(given)) if 0 < given < 1e15 and given == int(given) else ""
-
-
-def _with_country(given: object, digits: str, code: str) -> str:
-    if digits.startswith("0"):
-        if not code:
-            raise FunctionFault(f"e164() got {brief(given)}, a national number: add the country's calling code")
-        return code + digits[1:]
-    return digits if digits.startswith(code) and (not code or len(digits) > _LONGEST_NATIONAL) else code + digits
-
-
-def _calling_code(country: str | int | float) -> str:
-    found = _CALLING_CODE.fullmatch(_plain_number(country))
-    if found is None:
-        raise FunctionFault(f"e164() got {brief(country)} as country, expected a calling code such as '44'")
-    return found[1]
-
-
-def _no_phone_number(given: object) -> FunctionFault:
-    return FunctionFault(f"e164() got {brief(given)}, which is no phone number")
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(_utf8("hash", text)).hexdigest()
-
-
-def _stable_id(values: list[object]) -> str | None:
-    if all(value is None for value in values):
-        return None
-    text = _written("stable_id", _canonical, values)
-    try:
-        return hashlib.sha256(text.encode()).hexdigest()
-    except UnicodeEncodeError:
-        raise FunctionFault("stable_id() got an array with half a surrogate pair in a string") from None
+    raise FunctionFault(f"{function.name}() takes {wanted}{role}, got {bodies.named(value)}")
 
 
 _TABLE: tuple[Function, ...] = (
@@ -371,7 +179,7 @@ _TABLE: tuple[Function, ...] = (
             Example("text(group)", {"group": None}, None),
             Example("text(tags)", {"tags": ["a", True, 1.0]}, '["a",true,1.0]'),
         ),
-        _text,
+        bodies.text_of,
     ),
     Function(
         "split",
@@ -383,7 +191,7 @@ _TABLE: tuple[Function, ...] = (
             Example("split(tags, ',')", {"tags": ""}, [""]),
             Example("split(tags, '')", {"tags": "a,b"}, fails="split() got an empty separator"),
         ),
-        _split,
+        bodies.split,
     ),
     Function(
         "replace",
@@ -395,7 +203,7 @@ _TABLE: tuple[Function, ...] = (
             Example("replace(id, '-', '')", {"id": "12-34-56"}, "123456"),
             Example("replace(id, '', '-')", {"id": "1"}, fails="replace() got an empty string to replace"),
         ),
-        _replace,
+        bodies.replace,
     ),
     Function(
         "trim_prefix",
@@ -443,7 +251,7 @@ _TABLE: tuple[Function, ...] = (
                 fails="matches() takes a string as s, got the number 550",
             ),
         ),
-        _matches,
+        bodies.matches,
     ),
     Function(
         "capture",
@@ -456,7 +264,7 @@ _TABLE: tuple[Function, ...] = (
             Example(r"capture(reply, '\d\d\d')", {"reply": "timeout"}, None),
             Example("capture(code, '5')", {"code": 550}, fails="capture() takes a string as s, got the number 550"),
         ),
-        _capture,
+        bodies.capture,
     ),
     Function(
         "epoch",
@@ -535,7 +343,7 @@ _TABLE: tuple[Function, ...] = (
                 fails="from_json() got 'hello', which is no JSON: Expecting value: line 1 column 1 (char 0)",
             ),
         ),
-        _from_json,
+        bodies.from_json,
     ),
     Function(
         "lookup",
@@ -568,7 +376,7 @@ _TABLE: tuple[Function, ...] = (
             Example("items(receipts)[*][0]", {"receipts": {"a": 1, "b": None}}, ["a", "b"]),
             Example("items(receipts)", {"receipts": []}, fails="items() takes an object, got an array"),
         ),
-        _items,
+        bodies.items_of,
     ),
     Function(
         "from_items",
@@ -586,7 +394,7 @@ _TABLE: tuple[Function, ...] = (
                 fails="from_items() takes pairs of a string and a value, got another element at [0]",
             ),
         ),
-        _from_items,
+        bodies.from_items,
     ),
     Function(
         "address",
@@ -599,7 +407,7 @@ _TABLE: tuple[Function, ...] = (
             Example("address(to)", {"to": "undisclosed recipients"}, None),
             Example("address(to)", {"to": {}}, fails="address() takes a string, got an object"),
         ),
-        _address,
+        bodies.address,
     ),
     Function(
         "e164",
@@ -620,7 +428,7 @@ _TABLE: tuple[Function, ...] = (
                 fails="e164() got '07700 900123', a national number: add the country's calling code",
             ),
         ),
-        _e164,
+        bodies.e164,
     ),
     Function(
         "hash",
@@ -634,7 +442,7 @@ _TABLE: tuple[Function, ...] = (
             Example("hash(token)", {}, None),
             Example("hash(id)", {"id": 12}, fails="hash() takes a string, got the number 12"),
         ),
-        _hash,
+        bodies.hash_of,
     ),
     Function(
         "stable_id",
@@ -650,7 +458,7 @@ _TABLE: tuple[Function, ...] = (
             Example("stable_id([id, event])", {"to": "ann@example.com"}, None),
             Example("stable_id(to)", {"to": "a"}, fails="stable_id() takes an array, got the string 'a'"),
         ),
-        _stable_id,
+        bodies.stable_id,
     ),
     Function(
         "root",

@@ -26,13 +26,20 @@ def writing(path: str | None) -> Iterator[BinaryIO]:
     folder, name = os.path.split(os.path.abspath(path))
     beside = os.path.join(folder, f".{name}.{os.getpid()}.part")
     try:
-        with open(beside, "xb", buffering=_BUFFER) as raw, _packed(raw, path) as stream:
+        with _opened(beside, path) as raw, _packed(raw, path) as stream:
             yield stream
         os.replace(beside, path)
     except BaseException:  # an interrupt too must leave nothing behind; it goes on as it came
         with suppress(FileNotFoundError):
             os.unlink(beside)
         raise
+
+
+def _opened(beside: str, path: str) -> BinaryIO:
+    try:
+        return open(beside, "xb", buffering=_BUFFER)
+    except OSError as fault:  # the user knows the file by the name they gave
+        raise OSError(fault.errno, fault.strerror, path) from None
 
 
 def _packed(raw: BinaryIO, path: str) -> BinaryIO:

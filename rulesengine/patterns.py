@@ -13,14 +13,13 @@ import re2
 from rulesengine.diagnostics import shown
 
 _LONGEST = 1_000
-_MEMORY = 8 << 20
 _LOOK_AROUND = frozenset({"(?=", "(?!", "(?<=", "(?<!"})
 _BACK_REFERENCE = frozenset({*(f"\\{digit}" for digit in range(1, 10)), "\\k", "\\g"})
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A compiled pattern, not to be pickled; `group` is what `capture` yields, 1, or 0 (all) if there is no group."""
+    """A compiled pattern, not to be pickled; `group` is what `capture` yields: 1, or 0 (all) if it has no group."""
 
     regexp: Any
     group: int
@@ -43,7 +42,7 @@ def compile_pattern(text: str) -> Pattern:
         raise ValueError(f"a pattern of {len(text)} characters is too long: {_LONGEST} are allowed")
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = _MEMORY
+    options.max_mem = 8 << 20
     try:
         regexp = re2.compile(text, options)
     except UnicodeEncodeError:

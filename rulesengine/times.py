@@ -14,11 +14,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from rulesengine.diagnostics import did_you_mean, shown
-
-
-class FunctionFault(ValueError):
-    """What a function says of a value it cannot take: a sentence for the author of the mapping."""
-
+from rulesengine.errors import FunctionFault
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -35,6 +31,7 @@ _ISO = re.compile(
     r"(?: ?(Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?))?)?"
 )
 
+_CODE = re.compile("%(.)", re.DOTALL)
 _LONGEST_DATE = 100
 _LONGEST_FORMAT = 100
 _SAMPLE = datetime(2024, 11, 28, 15, 4, 5, tzinfo=UTC)
@@ -74,7 +71,8 @@ def epoch_at(text: str, form: str, zone: ZoneInfo) -> int:
 
 def prepare_zone(name: str) -> ZoneInfo:
     """The zone of that name in the tz database; ValueError with a sentence if there is none."""
-    # ZoneInfo itself refuses absolute and climbing paths with a ValueError, so no name leaves the tz database.
+    # ZoneInfo refuses absolute and climbing paths with a ValueError, so no name leaves the tz database; a folder of the
+    # tzdata package ('America') or an overlong name reaches open(): OSError (Python 3.11).
     try:
         if name not in _NO_ZONES:
             return ZoneInfo(name)
@@ -88,13 +86,19 @@ def prepare_format(form: str) -> str:
     """The strptime format itself, once it has read a date and time that it wrote; else ValueError with a sentence."""
     if len(form) > _LONGEST_FORMAT:
         raise ValueError(f"a date format of {len(form)} characters is too long: {_LONGEST_FORMAT} are allowed")
-    if "%Z" in form.replace("%%", ""):
+    codes = set(_CODE.findall(form))
+    if "Z" in codes:
         raise ValueError(f"the date format {brief(form)} has %Z, but an abbreviation names no one zone: use %z")
+    if codes & {"c", "x", "X"}:
+        raise ValueError(f"the date format {brief(form)} has %c, %x or %X, which differ by locale: write them out")
+    # Before strptime sees it: a day without a year is a DeprecationWarning there from Python 3.13 on.
+    if not codes & {"Y", "y", "G"}:
+        raise ValueError(f"the date format {brief(form)} lacks a year")
     again = _parsed(_written(form), form)
     if again is None:
         raise ValueError(f"{brief(form)} is no date format: write it in strptime codes such as '%Y-%m-%d %H:%M:%S'")
     if again.date() != _SAMPLE.date():
-        raise ValueError(f"the date format {brief(form)} lacks a year, a month or a day")
+        raise ValueError(f"the date format {brief(form)} lacks a month or a day")
     if again.hour not in (0, _SAMPLE.hour):
         raise ValueError(f"the date format {brief(form)} has a 12-hour clock (%I) without AM or PM (%p)")
     return form
@@ -142,7 +146,7 @@ def _written(form: str) -> str:
 
 
 def _parsed(text: str, form: str) -> datetime | None:
-    # strptime takes digits of every script, and some ruinously long text.
+    # strptime takes digits of every script. No date is long, so strptime's backtracking never meets long text.
     if len(text) > _LONGEST_DATE or any(char.isdigit() and not char.isascii() for char in text):
         return None
     # A code given twice reaches strptime's own regular expression as a group given twice: re.error.

@@ -1,15 +1,15 @@
 """Cases beside a mapping: YAML files in the folder of its name, each a list of payloads and what becomes of them.
 
-    cases:
-      - about: what this shows
-        app: sms                 # the manifest in mappings/apps; the mapping's first channel unless said
-        payload: [...]           # the decoded body; or `body:`, its text, decoded as payload.format says
-        request: {...}           # what request() gives
-        expect:
-          events: [...]          # exactly these
-          ignored: [labels]      # of the rules that ignored an item, in order
-          unmatched: [codes]
-          rejected: [codes]
+cases:
+  - about: what this shows
+    app: sms                 # the manifest in mappings/apps; the mapping's first channel unless said
+    payload: [...]           # the decoded body; or `body:`, its text, decoded as payload.format says
+    request: {...}           # what request() gives
+    expect:
+      events: [...]          # exactly these
+      ignored: [labels]      # of the rules that ignored an item, in order
+      unmatched: [codes]
+      rejected: [codes]
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def run(engine: Engine, case: Case) -> Result:
 
 def outcome(result: Result) -> dict[str, list[Any]]:
     """A result as the `expect` of a case says it, empty parts left out."""
-    parts = {
+    parts: dict[str, list[Any]] = {
         "events": result.events,
         "ignored": [one.rule for one in result.ignored],
         "unmatched": [one.code for one in result.unmatched],

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rulesengine.functions import FUNCTIONS, Example, Function, FunctionFault, Parameter, bind
+from rulesengine.errors import FunctionFault
+from rulesengine.functions import FUNCTIONS, Example, Function, Parameter, bind
 
 MOMENT = 1513299569  # 2017-12-15T00:59:29Z
 # Nothing is timed: a slow machine must not fail a property.
@@ -454,7 +455,7 @@ def test_epoch_ms_of_anything_else(value: object) -> None:
         ("2012181335", "%y%m%d%H%M", "UTC", 1608298500),
         ("2017-12-15", "%Y-%m-%d", "Asia/Tokyo", 1513263600),
         ("15 Dec 2017 01:59:29.9 +0100", "%d %b %Y %H:%M:%S.%f %z", "Asia/Tokyo", MOMENT),
-        ("100% 2017-12-15", "100%% %Y-%m-%d", "UTC", 1513296000),
+        ("100%Z 2017-12-15", "100%%Z %Y-%m-%d", "UTC", 1513296000),
         ("2025-10-26 02:30", "%Y-%m-%d %H:%M", "Europe/Berlin", 1761438600),
     ],
 )
@@ -471,6 +472,11 @@ def test_epoch_at_of_other_text_names_value_and_format(text: str) -> None:
     assert fault("epoch_at", text, "%Y-%m-%d", "UTC").endswith(", which is not written as '%Y-%m-%d' says")
 
 
+def test_epoch_at_takes_no_long_text() -> None:
+    assert call("epoch_at", "2026" + " " * 50 + "01 31", "%Y %m %d", "UTC") == 1769817600
+    assert "is not written as" in fault("epoch_at", "2026" + " " * 100 + "01 31", "%Y %m %d", "UTC")
+
+
 def test_epoch_at_before_1970_is_a_fault() -> None:
     assert (
         fault("epoch_at", "0001-01-01", "%Y-%m-%d", "Asia/Tokyo")
@@ -481,10 +487,14 @@ def test_epoch_at_before_1970_is_a_fault() -> None:
 @pytest.mark.parametrize(
     ("form", "sentence"),
     [
-        ("", "the date format '' lacks a year, a month or a day"),
-        ("YYYY-MM-DD", "the date format 'YYYY-MM-DD' lacks a year, a month or a day"),
-        ("%H:%M", "the date format '%H:%M' lacks a year, a month or a day"),
-        ("%Y-%m", "the date format '%Y-%m' lacks a year, a month or a day"),
+        ("", "the date format '' lacks a year"),
+        ("YYYY-MM-DD", "the date format 'YYYY-MM-DD' lacks a year"),
+        ("%%Y-%m-%d", "the date format '%%Y-%m-%d' lacks a year"),
+        ("%m/%d %H:%M", "the date format '%m/%d %H:%M' lacks a year"),
+        ("%Y-%m", "the date format '%Y-%m' lacks a month or a day"),
+        ("%Y-%d", "the date format '%Y-%d' lacks a month or a day"),
+        ("%c", "the date format '%c' has %c, %x or %X, which differ by locale: write them out"),
+        ("%Y-%m-%d %X", "the date format '%Y-%m-%d %X' has %c, %x or %X, which differ by locale: write them out"),
         ("%Y-%m-%d %I:%M", "the date format '%Y-%m-%d %I:%M' has a 12-hour clock (%I) without AM or PM (%p)"),
         ("%Y-%m-%d %Z", "the date format '%Y-%m-%d %Z' has %Z, but an abbreviation names no one zone: use %z"),
         ("%Y-%m-%d %Y", "'%Y-%m-%d %Y' is no date format: write it in strptime codes such as '%Y-%m-%d %H:%M:%S'"),
@@ -533,6 +543,15 @@ def test_a_faulty_zone_is_found_when_loading(zone: str, sentence: str) -> None:
         call("epoch_at", "2026-01-31", "%Y-%m-%d", zone)
     assert not isinstance(caught.value, FunctionFault)
     assert str(caught.value).startswith(sentence)
+
+
+def test_a_zone_that_is_a_folder_of_the_tzdata_package_is_a_faulty_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(name: str) -> None:
+        raise IsADirectoryError(21, "Is a directory", name)
+
+    monkeypatch.setattr("rulesengine.times.ZoneInfo", opened)
+    with pytest.raises(ValueError, match="'America' is no time zone of the tz database"):
+        call("epoch_at", "2026-01-31", "%Y-%m-%d", "America")
 
 
 # JSON, objects, ids
@@ -671,7 +690,7 @@ def test_stable_id_of_what_has_no_utf8_or_no_json() -> None:
         (("+44 (0)20 7946 0018",), "+442079460018"),
         (("07700 900123", "44"), "+447700900123"),
         (("(0)7700 900123", "44"), "+447700900123"),
-        (("(0)44 7700 9001", "44"), "+444477009001"),
+        (("(0)4477 0090 0123", "44"), "+44447700900123"),
         (("7700900123", 44), "+447700900123"),
         ((7700900123, "+44"), "+447700900123"),
         (("07700900123", "0044"), "+447700900123"),

@@ -79,8 +79,9 @@ def test_a_pattern_of_the_longest_length_is_taken() -> None:
 
 
 def test_a_pattern_that_needs_too_much_memory_is_refused() -> None:
+    assert compile_pattern("\\pL{100}").matches("é" * 100)
     with pytest.raises(ValueError, match="is not one RE2 takes: pattern too large"):
-        compile_pattern("((\\pL{100}){10})" * 30)
+        compile_pattern("\\pL{1000}")
 
 
 def test_nothing_is_printed_for_a_faulty_pattern(capfd: pytest.CaptureFixture[str]) -> None:

@@ -16,10 +16,11 @@ from rulesengine import stream
 from rulesengine.commands.common import FAILED, app_options, counted, load
 from rulesengine.diagnostics import printable
 from rulesengine.engine import Engine
+from rulesengine.errors import FunctionFault
 from rulesengine.output import writing
 from rulesengine.payloads import FORMATS, Limits, payload_files
 from rulesengine.stream import Chunk, Tally
-from rulesengine.times import FunctionFault, epoch
+from rulesengine.times import epoch
 
 # Below this many bytes a run is over before a progress bar is of use.
 _LONG_RUN = 16 * 2**20

@@ -1,0 +1,336 @@
+"""The command line: streams, exit codes, files that appear complete or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rulesengine.cli import main
+
+HERE = Path(__file__).parent
+SAMPLE = (HERE / "samples" / "sendgrid.json").read_bytes()
+OPEN = {"event": "open", "email": "Ann@Example.com", "timestamp": 1764547200}
+EVENT = {
+    "type": "email",
+    "action": "open",
+    "identifiers": {"email": "ann@example.com"},
+    "data": {"ts": 1764547200, "target_address": "Ann@Example.com"},
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a mapping, an app.yml and a payload, to stand in."""
+    shutil.copy(HERE / "diagnostics" / "mapping.yml", tmp_path / "m.yml")
+    shutil.copy(HERE / "diagnostics" / "app.yml", tmp_path / "app.yml")
+    (tmp_path / "open.json").write_text(json.dumps([OPEN]))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rules(*arguments: str, stdin: bytes | None = None, status: int = 0) -> Result:
+    result = CliRunner().invoke(main, list(arguments), input=stdin, prog_name="rules")
+    assert result.exit_code == status, result.output
+    return result
+
+
+def events(result: Result) -> list[object]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def process(*arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "rulesengine", *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+# -- apply ------------------------------------------------------------------------------------------------------------
+
+
+def test_apply_writes_events_to_stdout_and_a_summary_to_stderr() -> None:
+    result = rules("apply", "m.yml", "open.json")
+    assert events(result) == [EVENT]
+    assert result.stderr == "1 item in 1 body: 1 emitted (1 event), 0 ignored, 0 unmatched, 0 rejected\n"
+
+
+def test_payloads_from_stdin_folder_gz_and_lines_keep_their_order(folder: Path) -> None:
+    lines = b"".join(json.dumps([{**OPEN, "timestamp": ts}]).encode() + b"\n" for ts in (1, 2))
+    (folder / "in").mkdir()
+    (folder / "in" / "b.ndjson.gz").write_bytes(gzip.compress(lines))
+    (folder / "in" / "a.json").write_bytes((folder / "open.json").read_bytes())
+    (folder / "in" / "notes.md").write_text("no payload")
+    stdin = json.dumps({**OPEN, "timestamp": 3}).encode()
+    found = [event["data"]["ts"] for event in events(rules("apply", "m.yml", "in", "-", stdin=stdin))]  # type: ignore[index]
+    assert found == [OPEN["timestamp"], 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("missing.json", None, "E504"),
+        ("empty.json", b"", "E501"),
+        ("bytes.json", b'{"event": "\xff"}', "E501"),
+        ("cut.json", b'[{"event": "op', "E501"),
+        ("text.json", b"hello", "E501"),
+        ("scalar.json", b"5", "E501"),
+        ("two.json", b"{}\n{}", "E501"),
+        ("deep.json", b"[" * 100_000, "E513"),
+        ("cut.json.gz", gzip.compress(b"[{}]" * 100)[:-9], "E503"),
+        ("no.json.gz", b"no gzip", "E503"),
+        ("large.json", b" " * (2**20 + 1), "E502"),
+        ("bomb.json.gz", gzip.compress(b" " * 2**22), "E503"),
+        ("cut.ndjson", b'{"event": "op\n', "E501"),
+    ],
+)
+def test_a_bad_payload_costs_only_itself(folder: Path, name: str, content: bytes | None, code: str) -> None:
+    if content is not None:
+        (folder / name).write_bytes(content)
+    result = rules("apply", "m.yml", name, "open.json", "--max-body", "1", status=1)
+    assert events(result) == [EVENT]
+    assert result.stderr.startswith(f"rejected {code}: ")
+    assert f"first in {name}" in result.stderr
+    assert "2 items in 2 bodies: 1 emitted (1 event), 0 ignored, 0 unmatched, 1 rejected" in result.stderr
+
+
+def test_unmatched_items_fail_only_when_strict(folder: Path) -> None:
+    (folder / "new.json").write_text('[{"event": "levitated", "email": "a@example.com"}]')
+    result = rules("apply", "m.yml", "new.json")
+    assert "unmatched E511: m.yml:28:1: no rule takes this item (event 'levitated')" in result.stderr
+    rules("apply", "m.yml", "new.json", "--strict", status=1)
+
+
+def test_summary_counts_everything(folder: Path) -> None:
+    (folder / "s.json").write_bytes(SAMPLE)
+    rules("apply", "m.yml", "s.json", "open.json", "--summary", "sum.json", "-o", "out.ndjson")
+    assert json.loads((folder / "sum.json").read_text()) == {
+        "bodies": 2,
+        "items": 6,
+        "emitted": 5,
+        "events": 5,
+        "ignored": 1,
+        "unmatched": 0,
+        "rejected": 0,
+        "by_event": {
+            "email/click": 1,
+            "email/delivery": 1,
+            "email/open": 1,
+            "list/unsubscribe": 1,
+            "reachability/unreachable/hard_bounce": 1,
+        },
+    }
+    assert len((folder / "out.ndjson").read_text().splitlines()) == 5
+
+
+def test_rejects_hold_the_item_whole_and_where_it_came_from(folder: Path) -> None:
+    lines = [{"event": "levitated"}, {**OPEN, "email": 5}, OPEN]
+    text = "\n".join(json.dumps(one) for one in lines) + "\n{cut\n"
+    (folder / "in.ndjson").write_text(text)
+    rules("apply", "m.yml", "in.ndjson", "--rejects", "rejects.ndjson", status=1)
+    found = [json.loads(line) for line in (folder / "rejects.ndjson").read_text().splitlines()]
+    assert [(one["outcome"], one["code"], one["source"]["line"]) for one in found] == [
+        ("unmatched", "E511", 1),
+        ("rejected", "E506", 2),
+        ("rejected", "E501", 4),
+    ]
+    assert found[1]["item"] == lines[1]
+    assert found[1]["place"] == "m.yml:17:18"
+    assert found[1]["rule"] == "rules[2]"
+    assert len(found[1]["mapping"]["sha256"]) == 64
+    assert found[2]["body"] == "{cut"
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_jobs_change_nothing_but_the_time(folder: Path, jobs: str) -> None:
+    many = [{**OPEN, "timestamp": number, "pad": "x" * 500} for number in range(9_000)]
+    many[5_000] = {"event": "levitated"}
+    (folder / "many.ndjson").write_text("".join(json.dumps(one) + "\n" for one in many))
+    result = rules("apply", "m.yml", "many.ndjson", "open.json", "--jobs", jobs, "--rejects", "r.ndjson")
+    found = [event["data"]["ts"] for event in events(result)]  # type: ignore[index]
+    assert found == [*(n for n in range(9_000) if n != 5_000), OPEN["timestamp"]]
+    assert json.loads((folder / "r.ndjson").read_text())["source"]["line"] == 5_001
+
+
+def test_format_overrides_the_mapping(folder: Path) -> None:
+    (folder / "form.txt").write_text("event=open&email=ann%40example.com&timestamp=7")
+    assert len(events(rules("apply", "m.yml", "form.txt", "--format", "form"))) == 1
+    (folder / "lines.txt").write_text((json.dumps(OPEN) + "\n") * 3)
+    assert len(events(rules("apply", "m.yml", "lines.txt", "--format", "ndjson"))) == 3
+
+
+def test_received_at_reaches_the_mapping(folder: Path) -> None:
+    text = (folder / "m.yml").read_text().replace("ts: epoch(timestamp)", "ts: request().received_at")
+    (folder / "m.yml").write_text(text)
+    (event,) = events(rules("apply", "m.yml", "open.json", "--received-at", "2026-01-31T12:00:00Z"))
+    assert event["data"]["ts"] == 1769860800  # type: ignore[index]
+    assert "--received-at" in rules("apply", "m.yml", "open.json", "--received-at", "noon", status=2).stderr
+
+
+def test_several_mappings_go_by_the_payloads_folder(folder: Path) -> None:
+    (folder / "maps").mkdir()
+    for provider in ("one", "two"):
+        text = (folder / "m.yml").read_text().replace("provider: sendgrid", f"provider: {provider}")
+        (folder / "maps" / f"{provider}.yml").write_text(text)
+    (folder / "in" / "two").mkdir(parents=True)
+    shutil.copy("open.json", "in/two/open.json")
+    assert events(rules("apply", "maps", "in")) == [EVENT]
+    assert events(rules("apply", "maps", "open.json", "--provider", "one")) == [EVENT]
+    assert "--provider" in rules("apply", "maps", "open.json", status=2).stderr
+
+
+def test_an_output_file_appears_complete_or_not_at_all(folder: Path) -> None:
+    (folder / "out.ndjson").write_text("what was there before\n")
+    (folder / "bad.yml").write_text("mapping: 1\n")
+    rules("apply", "bad.yml", "open.json", "-o", "out.ndjson", status=1)
+    assert (folder / "out.ndjson").read_text() == "what was there before\n"
+    rules("apply", "m.yml", "open.json", "-o", "out.ndjson.gz")
+    assert json.loads(gzip.decompress((folder / "out.ndjson.gz").read_bytes())) == EVENT
+    assert sorted(one.name for one in folder.iterdir() if ".part" in one.name) == []
+    assert "cannot write nowhere/x: " in rules("apply", "m.yml", "open.json", "-o", "nowhere/x", status=1).stderr
+
+
+def test_interrupt_leaves_no_file_and_no_process(folder: Path) -> None:
+    """The run reads from a pipe that stays open, so it can only end by the signal."""
+    running = process("apply", "m.yml", "-", "--format", "ndjson", "-o", "out", "--jobs", "2")
+    with running:
+        assert running.stdin is not None
+        running.stdin.write((json.dumps(OPEN) + "\n").encode() * 30_000)
+        running.stdin.flush()
+        while not list(folder.glob(".out.*")):
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) != 0
+        assert [one.name for one in folder.iterdir() if "out" in one.name] == []
+
+
+def test_a_closed_pipe_is_no_error_to_shout_about(folder: Path) -> None:
+    (folder / "many.ndjson").write_text((json.dumps(OPEN) + "\n") * 50_000)
+    with process("apply", "m.yml", "many.ndjson") as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait(30) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("apply", "sendgird", "open.json"), "did you mean 'sendgrid'?"),
+        (("apply", "m.yml"), "Missing argument"),
+        (("apply", "m.yml", "open.json", "--app", "nope.yml"), "cannot read nope.yml"),
+        (("apply", "m.yml", "open.json", "--jobs", "0"), "--jobs"),
+        (("apply", "m.yml", "open.json", "--format", "xml"), "--format"),
+        (("apply", "m.yml", "open.json", "--provider", "two"), "no mapping for 'two'"),
+        (("check",), "Missing argument"),
+        (("check", "nope.yml"), "no such file, folder or bundled mapping"),
+        (("explain", "E999"), "there is no code E999"),
+        (("functions", "lowr"), "did you mean 'lower'?"),
+        (("aply",), "No such command"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_why(arguments: Sequence[str], words: str) -> None:
+    result = rules(*arguments, status=2)
+    assert words in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_folder_does_not_hide_the_bundled_mapping_of_its_name(folder: Path) -> None:
+    (folder / "sendgrid").mkdir()
+    shutil.copy("open.json", "sendgrid/open.json")
+    app = HERE.parent / "mappings" / "apps" / "email.yml"
+    (event,) = events(rules("apply", "sendgrid", "sendgrid", "--app", str(app)))
+    assert event["action"] == "open"  # type: ignore[index]
+
+
+# -- check ------------------------------------------------------------------------------------------------------------
+
+
+def test_check_says_that_all_is_well() -> None:
+    result = rules("check", "m.yml")
+    assert result.stdout == "1 mapping: all well\n"
+
+
+def test_check_reports_all_faults_of_all_files(folder: Path) -> None:
+    text = (folder / "m.yml").read_text()
+    (folder / "a.yml").write_text(text.replace("emit: open", "emit: opened").replace("sendgrid", "a_provider"))
+    (folder / "b.yml").write_text(text.replace("titel", "title").replace("title:", "titel:"))
+    (folder / "app.yml").write_text((folder / "app.yml").read_text().replace("type: email", "type: emial"))
+    result = rules("check", "a.yml", "b.yml", status=1)
+    places = [line.split(" ")[0] for line in result.stdout.splitlines() if ": error " in line]
+    assert places == ["a.yml:36:11:", "app.yml:3:9:", "b.yml:3:1:"]
+    assert result.stdout.endswith("3 errors, 0 advice in 2 mappings\n")
+
+
+def test_check_as_json(folder: Path) -> None:
+    (folder / "m.yml").write_text((folder / "m.yml").read_text().replace("emit: open", "emit: opened"))
+    found = json.loads(rules("check", "m.yml", "--format", "json", status=1).stdout)
+    assert (found["errors"], found["advice"]) == (1, 0)
+    (one,) = found["diagnostics"]
+    assert {**one, "message": ""} == {
+        "code": "E305",
+        "severity": "error",
+        "file": "m.yml",
+        "line": 36,
+        "column": 11,
+        "end_line": 36,
+        "end_column": 17,
+        "message": "",
+        "hint": "did you mean 'open'?",
+    }
+
+
+def test_advice_fails_only_when_strict(folder: Path) -> None:
+    (folder / "app.yml").write_text(
+        (folder / "app.yml").read_text().replace("[open, click]\n    att", "[open, click, engage]\n    att")
+    )
+    assert "advice W402: 'engage'" in rules("check", "m.yml").stdout
+    rules("check", "m.yml", "--strict", status=1)
+
+
+def test_a_mapping_of_a_folder_for_another_channel_is_left_out(folder: Path) -> None:
+    (folder / "maps").mkdir()
+    shutil.copy("m.yml", "maps/m.yml")
+    text = (folder / "m.yml").read_text().replace("channels: [email]", "channels: [sms]")
+    (folder / "maps" / "other.yaml").write_text(text.replace("provider: sendgrid", "provider: other"))
+    result = rules("check", "maps")
+    assert result.stdout == "left out: maps/other.yaml is for another channel\n1 mapping: all well\n"
+    assert "E316" in rules("check", "maps/other.yaml", status=1).stdout
+
+
+def test_vocabulary_can_be_replaced(folder: Path) -> None:
+    own = (HERE.parent / "rulesengine" / "data" / "odp.yml").read_text()
+    (folder / "own.yml").write_text(own.replace("action: open,", "action: seen,"))
+    (event,) = events(rules("apply", "m.yml", "open.json", "--vocabulary", "own.yml"))
+    assert event["action"] == "seen"  # type: ignore[index]
+    (folder / "own.yml").write_text(own.replace("standing: page", "standing: hearsay", 1))
+    assert "own.yml:19:64: error E409" in rules("check", "m.yml", "--vocabulary", "own.yml", status=1).stdout
+
+
+# -- the other verbs --------------------------------------------------------------------------------------------------
+
+
+def test_compile_prints_python_that_names_the_rules() -> None:
+    source = rules("compile", "m.yml").stdout
+    compile(source, "compiled", "exec")
+    assert "# rules[2]  m.yml:35:5" in source
+
+
+def test_explain_prints_the_page() -> None:
+    assert rules("explain", "e304").stdout.startswith("# E304: metric not declared\n")
+
+
+def test_functions_are_listed_and_shown() -> None:
+    listed = rules("functions").stdout
+    assert "e164(s: string|number[, country: string|number]) -> string" in listed
+    assert "not_null(" in listed
+    assert '"ann@example.com"' in rules("functions", "lower").stdout.lower()

@@ -1,0 +1,422 @@
+"""The documentation cannot go stale: every file, command, mapping and link that a page shows is tried.
+
+A page is a session in a folder of its own, read from top to bottom. What a fenced block is, its info string says:
+
+    ```yaml postino.yml         a word with a dot: the block is a file of that name
+    ```diff postino.yml         lines to change in that file; hunks are separated by `@@`
+    ```console                  `$ command` lines, each followed by all that it prints (both streams)
+    ```python                   run here, with what the blocks above have defined
+    ```text output              what the Python block above prints
+    ```yaml wrong E302 E321     a mapping, or a part of one, with exactly these faults
+
+A YAML block that begins with `mapping:` is a whole mapping and must check clean; one with only some of a mapping's keys
+is completed and must have no errors. Other languages are only for reading.
+
+`UPDATE_DOCS=1 python -m pytest tests/test_docs.py` rewrites the generated pages and the output of every command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner
+
+import rulesengine
+from rulesengine import loading, shape
+from rulesengine.cli import main
+from rulesengine.codes import BY_NUMBER
+from rulesengine.diagnostics import Diagnostic, render
+from rulesengine.functions import FUNCTIONS, Example, Function
+from rulesengine.jmes import STANDARD
+from rulesengine.loading import File, Files
+from rulesengine.vocabulary import default_vocabulary
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+UPDATE = os.environ.get("UPDATE_DOCS") == "1"
+UPDATE_WITH = "UPDATE_DOCS=1 python -m pytest tests/test_docs.py"
+
+PAGES = [*sorted(DOCS.glob("*.md")), *sorted(ROOT.glob("README.md"))]
+ALL_PAGES = [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("README.md"))]
+
+_FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<text>.*?)^ *(?P=fence) *$", re.M | re.S)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page: its language, the words after it, its text, and the first line of that text."""
+
+    page: Path
+    line: int
+    language: str
+    words: tuple[str, ...]
+    text: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def file(self) -> str | None:
+        return next((word for word in self.words if "." in word), None)
+
+    @property
+    def is_wrong(self) -> bool:
+        return "wrong" in self.words
+
+    @property
+    def faults(self) -> list[str]:
+        """The codes that a block marked as wrong is to be reported with."""
+        return [word for word in self.words if word in BY_NUMBER]
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """The fenced blocks of a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    found = []
+    for match in _FENCE.finditer(text):
+        language, *words = match["info"].split() or [""]
+        line = text.count("\n", 0, match.start("text")) + 1
+        found.append(Block(page, line, language, tuple(words), textwrap.dedent(match["text"])))
+    return found
+
+
+def name_of(value: Path | Block) -> str:
+    return value.where if isinstance(value, Block) else str(value.relative_to(ROOT))
+
+
+# -- generated pages --------------------------------------------------------------------------------------------------
+
+
+def functions_page() -> str:
+    """docs/functions.md."""
+    added = "\n".join(_function_section(function) for function in FUNCTIONS.values())
+    standard = "\n".join(f"- `{function.signature}`" for function in STANDARD.values())
+    return f"""\
+<!-- Made from rulesengine.functions.FUNCTIONS and rulesengine.jmes.STANDARD by `{UPDATE_WITH}`. Do not edit. -->
+
+# Functions
+
+`rules functions NAME` shows one of them. All of the first list pass null through: an argument that is null gives null.
+
+{" ".join(f"[{name}](#{name})" for name in FUNCTIONS)}
+
+## Added to JMESPath
+
+{added}
+## JMESPath's own
+
+Described in the [JMESPath specification](https://jmespath.org/specification.html#built-in-functions). Most of them
+fail on null; an item on which an expression fails is rejected.
+
+{standard}
+"""
+
+
+def _function_section(function: Function) -> str:
+    examples = "\n".join(_example(example) for example in function.examples)
+    return f"### {function.name}\n\n`{function.signature}`\n\n{function.sentence}\n\n```text\n{examples}\n```\n"
+
+
+def _example(example: Example) -> str:
+    given = example.given if example.scoped and isinstance(example.given, dict) else {"over": example.given}
+    lines = [f"  {name:<8} {_json(value)}" for name, value in given.items()]
+    result = f"  {'fails':<8} {example.fails}" if example.fails else f"  {'gives':<8} {_json(example.gives)}"
+    return "\n".join([example.expression, *lines, result])
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def cli_page() -> str:
+    """docs/cli.md."""
+    verbs = main.list_commands(click.Context(main))
+    sections = "\n".join(f"## rules {verb}\n\n{_help(verb)}" for verb in verbs)
+    return f"""\
+<!-- Made from the `--help` of each verb by `{UPDATE_WITH}`. Do not edit. -->
+
+# Command line
+
+{_help()}
+{sections}"""
+
+
+def _help(*verb: str) -> str:
+    result = CliRunner().invoke(main, [*verb, "--help"], prog_name="rules", terminal_width=100)
+    assert result.exit_code == 0, result.output
+    return f"```text\n{result.output.rstrip()}\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "made"), [("functions.md", functions_page()), ("cli.md", cli_page())], ids=["functions", "cli"]
+)
+def test_generated_page_is_up_to_date(name: str, made: str) -> None:
+    page = DOCS / name
+    if UPDATE:
+        page.write_text(made, encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == made, f"stale: {UPDATE_WITH}"
+
+
+# -- pages as sessions ------------------------------------------------------------------------------------------------
+
+
+class Session:
+    """A page's own folder, and what its blocks have done in it so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "page"
+        self.folder.mkdir()
+        self.status = 0
+        self.printed = ""
+        self.names: dict[str, Any] = {"__name__": "page"}
+        commands = folder / "bin"
+        commands.mkdir()
+        for name, arguments in (("rules", "-m rulesengine "), ("python", "")):
+            script = commands / name
+            script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
+            script.chmod(0o755)
+        path = os.pathsep.join([str(commands), os.environ.get("PATH", "")])
+        self.environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+
+    def write(self, block: Block) -> None:
+        """Put a file block into the folder; a Python file is tried too."""
+        assert block.file is not None
+        file = self.folder / block.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(block.text, encoding="utf-8")
+        if file.name.startswith("test_"):
+            found = self.run(f"python -m pytest -q -p no:cacheprovider {block.file}")
+            assert self.status == 0, f"{block.where}\n{found}"
+        elif file.suffix == ".py":
+            runpy.run_path(str(file), run_name="page")
+
+    def change(self, block: Block) -> None:
+        """Make the changes of a diff block."""
+        assert block.file is not None, block.where
+        file = self.folder / block.file
+        text = file.read_text(encoding="utf-8")
+        for hunk in re.split(r"^@@.*\n", block.text, flags=re.M):
+            lines = hunk.splitlines(keepends=True)
+            before = "".join(line[1:] for line in lines if line[0] in " -")
+            after = "".join(line[1:] for line in lines if line[0] in " +")
+            assert text.count(before) == 1, f"{block.where}: not once in {block.file}:\n{before}"
+            text = text.replace(before, after)
+        file.write_text(text, encoding="utf-8")
+
+    def run(self, command: str) -> str:
+        """All that a command prints; `$?` in it is the status of the one before."""
+        done = subprocess.run(
+            ["sh", "-c", f"(exit {self.status}); {command}"],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            encoding="utf-8",
+        )
+        self.status = done.returncode
+        return done.stdout.rstrip("\n")
+
+    def console(self, block: Block) -> str:
+        """The text of a console block as it should be."""
+        assert block.text.startswith("$ "), f"{block.where}: a console block begins with `$ command`"
+        commands = [line for line in block.text.splitlines() if line.startswith("$ ")]
+        shown = [(line, self.run(line.removeprefix("$ "))) for line in commands]
+        return "".join(f"{line}\n{output}\n" if output else f"{line}\n" for line, output in shown)
+
+    def python(self, block: Block) -> None:
+        """Run a Python block; a traceback leads to the line of the page."""
+        program = compile("\n" * (block.line - 1) + block.text, str(block.page), "exec")
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            exec(program, self.names)
+        self.printed = output.getvalue()
+
+    def step(self, block: Block) -> str:
+        """Do what a block says; the text that it should have."""
+        if block.language == "console":
+            return self.console(block)
+        if block.language == "diff":
+            self.change(block)
+        elif block.file is not None:
+            self.write(block)
+        elif block.language == "python":
+            self.python(block)
+        elif block.language == "text" and "output" in block.words:
+            return self.printed
+        return block.text
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """A new session; modules that a page imports from its own files are forgotten afterwards."""
+    session = Session(tmp_path)
+    monkeypatch.chdir(session.folder)
+    monkeypatch.syspath_prepend(session.folder)
+    before = set(sys.modules)
+    yield session
+    for name in sys.modules.keys() - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(session.folder)):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_a_page_shows_is_so(page: Path, session: Session) -> None:
+    stale: list[tuple[Block, str]] = []
+    for block in blocks_of(page):
+        text = session.step(block)
+        if UPDATE and text != block.text:
+            stale.append((block, text))
+        assert UPDATE or text == block.text, block.where
+    if stale:
+        _rewrite(page, stale)
+
+
+def _rewrite(page: Path, stale: list[tuple[Block, str]]) -> None:
+    """Put the new texts in the place of the old ones, from the last to the first so that line numbers stay right."""
+    lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
+    for block, text in reversed(stale):
+        first, end = block.line - 1, block.line - 1 + block.text.count("\n")
+        indent = " " * (len(lines[first - 1]) - len(lines[first - 1].lstrip(" ")))
+        lines[first:end] = textwrap.indent(text, indent).splitlines(keepends=True)
+    page.write_text("".join(lines), encoding="utf-8")
+
+
+# -- YAML blocks ------------------------------------------------------------------------------------------------------
+
+YAML_BLOCKS = [block for page in PAGES for block in blocks_of(page) if block.language == "yaml"]
+
+# What completes a part of a mapping, by the key that it lacks.
+_COMPLETION = {
+    "mapping": "mapping: 1\n",
+    "provider": "provider: example\n",
+    "event": "event:\n  identifiers:\n    email: email\n",
+    "rules": "rules:\n  - emit: delivery\n",
+}
+
+
+def _app_for(block: Block) -> File:
+    """The app.yml last shown above a block, or one that declares every metric, of the block's first channel."""
+    shown = [one for one in blocks_of(block.page) if one.line < block.line and one.file == "app.yml"]
+    if shown:
+        return File("app.yml", shown[-1].text.encode())
+    channels = (yaml.safe_load(block.text).get("channels") if not block.is_wrong else None) or ["email"]
+    groups: dict[str, list[str]] = {}
+    for metric in default_vocabulary().metrics.values():
+        groups.setdefault(metric.group, []).append(metric.name)
+    return File("app.yml", json.dumps({"channel": {"type": channels[0], "metrics": groups}}).encode())
+
+
+def _keys(text: str) -> list[str]:
+    """The keys at the top of a block, though it may not be YAML."""
+    return re.findall(r"^([A-Za-z_]\w*):", text, re.M)
+
+
+def _check(text: str, app: File) -> tuple[Diagnostic, ...]:
+    return loading.check_files(Files((File("mapping.yml", text.encode()),), app)).diagnostics
+
+
+@pytest.mark.parametrize("block", YAML_BLOCKS, ids=name_of)
+def test_yaml_block(block: Block) -> None:
+    keys = _keys(block.text)
+    if not keys or keys[0] not in shape.MAPPING:
+        assert yaml.safe_load(block.text) is not None
+        return
+    missing = "" if "mapping" in keys else "".join(text for key, text in _COMPLETION.items() if key not in keys)
+    found = [one for one in _check(block.text + missing, _app_for(block)) if one.place.file != "app.yml"]
+    errors = [one.code.number for one in found if one.is_error]
+    if block.is_wrong:
+        expected = block.faults
+        assert sorted(errors) == sorted(expected) if expected else errors, render(found)
+    else:
+        assert not (errors if missing else found), render(found)
+
+
+# -- completeness -----------------------------------------------------------------------------------------------------
+
+
+def _prose(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("part", ["MAPPING", "PAYLOAD", "RULE", "EMISSION"])
+def test_every_key_is_explained(part: str) -> None:
+    text = _prose("language.md")
+    assert [key for key in getattr(shape, part) if f"`{key}`" not in text] == []
+
+
+def test_every_function_is_explained() -> None:
+    text = _prose("language.md")
+    assert [name for name in FUNCTIONS if not re.search(rf"\b{name}\(", text)] == []
+
+
+def test_every_public_name_is_explained() -> None:
+    text = _prose("embedding.md")
+    assert [name for name in rulesengine.__all__ if f"`{name}" not in text] == []
+
+
+def test_every_option_is_mentioned() -> None:
+    text = _prose("cli.md")
+    context = click.Context(main)
+    verbs = [main.get_command(context, name) for name in main.list_commands(context)]
+    options = [option for verb in verbs if verb is not None for one in verb.params for option in one.opts]
+    assert [option for option in options if option.startswith("-") and option not in text] == []
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=name_of)
+def test_every_code_named_exists(page: Path) -> None:
+    codes = re.findall(r"\b[EW]\d{3}\b", page.read_text(encoding="utf-8"))
+    assert [code for code in codes if code not in BY_NUMBER] == []
+
+
+# -- links ------------------------------------------------------------------------------------------------------------
+
+_LINK = re.compile(r"\[[^\]\n]*\]\(\s*<?([^)\s>]+)")
+
+
+def _without_code(page: Path) -> str:
+    """The text of a page without blocks and spans of code."""
+    return re.sub(r"`[^`\n]*`", "``", _FENCE.sub("", page.read_text(encoding="utf-8")))
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    seen: dict[str, int] = {}
+    anchors = set()
+    for heading in re.findall(r"^#+ +(.*?) *#*$", text, re.M):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        slug = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+        anchors.add(f"{slug}-{seen[slug]}" if slug in seen else slug)
+        seen[slug] = seen.get(slug, 0) + 1
+    return anchors
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    dead = []
+    for link in _LINK.findall(_without_code(page)):
+        target, _, anchor = unquote(link).partition("#")
+        if re.match(r"[a-z][a-z0-9+.-]*:", target):
+            continue
+        goal = (page.parent / target).resolve() if target else page
+        if not goal.exists() or (anchor and anchor not in _anchors(goal)):
+            dead.append(link)
+    assert dead == []

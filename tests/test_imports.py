@@ -1,0 +1,105 @@
+"""Who may know whom: one module a third party, and each module imports only from those above it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "rulesengine"
+
+# From the top: a module imports only from modules that stand before it.
+ORDER = [
+    "diagnostics",
+    "codes",
+    "errors",
+    "patterns",
+    "times",
+    "source",
+    "jmes",
+    "runtime",
+    "bodies",
+    "functions",
+    "forms",
+    "payloads",
+    "analysis",
+    "translate",
+    "expressions",
+    "shape",
+    "vocabulary",
+    "app",
+    "model",
+    "usage",
+    "checks",
+    "codegen",
+    "running",
+    "bundled",
+    "loading",
+    "engine",
+    "stream",
+    "output",
+    "cli",
+    "__init__",
+    "__main__",
+]
+THIRD_PARTIES = {
+    "yaml": {"source"},
+    "jmespath": {"jmes"},
+    "cerberus": {"shape"},
+    "msgspec": {"payloads"},
+    "re2": {"patterns"},
+    "click": {"cli", "commands"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return "commands" if parts[0] == "commands" else parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    """The dotted names that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_one_module_a_third_party(path: Path) -> None:
+    roots = {name.split(".")[0] for name in imported(path)} - set(sys.stdlib_module_names) - {"rulesengine"}
+    assert roots <= THIRD_PARTIES.keys()
+    assert {root for root in roots if name_of(path) not in THIRD_PARTIES[root]} == set()
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_upwards(path: Path) -> None:
+    own = name_of(path)
+    below = ORDER[ORDER.index(own) :] if own in ORDER else []
+    own_names = {name.split(".")[1] for name in imported(path) if name.startswith("rulesengine.")}
+    assert own_names & set(below) == set()
+
+
+def test_every_module_has_its_place() -> None:
+    assert {name_of(path) for path in modules()} == {*ORDER, "commands"}
+
+
+def test_the_library_does_not_load_the_command_line() -> None:
+    code = "import rulesengine, sys; print('click' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_the_library_never_prints() -> None:
+    for path in modules():
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        assert not [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
