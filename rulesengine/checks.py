@@ -347,7 +347,7 @@ def check_together(subjects: list[Subject], app: App, vocabulary: Vocabulary) ->
         if metric is not None and not metric.generated and name not in emitted:
             yield codes.W402.at(place, metric=name)
         if metric is not None and metric.doubt:
-            yield codes.W403.at(place, metric=name, standing=metric.standing, note=metric.doubt)
+            yield codes.W403.at(place, metric=name, note=metric.doubt)
 
 
 LOCAL: tuple[Check, ...] = (_expressions, _metrics, _tables_of_emissions, _explicit, _channels, _rule_names)

@@ -208,7 +208,7 @@ W401 = Code(
     "declare it under {right} too",
 )
 W402 = Code("W402", "metric declared but not emitted", "{metric!r} is declared, and no mapping of this app emits it")
-W403 = Code("W403", "metric in doubt", "{metric!r} is {standing} in the vocabulary: {note}")
+W403 = Code("W403", "metric in doubt", "{metric!r} is in doubt: {note}")
 
 ALL: tuple[Code, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Code))
 BY_NUMBER = {code.number: code for code in ALL}

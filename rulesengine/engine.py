@@ -87,17 +87,34 @@ class Engine:
         """
         program, result = self._program(provider), into if into is not None else Result()
         whole, by_line = _split(formats or program.mapping.payload.formats)
+        lines = [one for one in body.split(b"\n") if one.strip()] if by_line else []
         try:
-            if whole:
-                run_body(program, decode(body, whole, self._limits), request, result)
+            if whole or not lines:
+                run_body(program, decode(body, whole or ("ndjson",), self._limits), request, result)
                 return result
         except PayloadError as fault:
-            if not by_line:
+            if not lines or not self._is_json(lines[0]):
                 reject_body(result, fault, body)
                 return result
-        for line in [one for one in body.split(b"\n") if one.strip()] or [body]:
-            self.apply_bytes(provider, line, request=request, formats=("json",), into=result)
+        for line in lines:
+            self._run_line(program, line, request, result)
         return result
+
+    def _run_line(self, program: Program, line: bytes, request: Any, result: Result) -> None:
+        try:
+            payload = decode(line, ("ndjson",), self._limits)
+        except PayloadError as fault:
+            reject_body(result, fault, line)
+            return
+        run_body(program, payload, request, result)
+
+    def _is_json(self, line: bytes) -> bool:
+        """Whether a first line is a body of its own, so that the rest may be; a cut-off document is one fault."""
+        try:
+            decode(line, ("ndjson",), self._limits)
+        except PayloadError:
+            return False
+        return True
 
     def source(self, provider: str) -> str:
         """The Python source that the provider's mapping was compiled to."""

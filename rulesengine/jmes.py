@@ -208,5 +208,6 @@ def fault_sentence(fault: BaseException, shown: Callable[[object], str]) -> str:
     """What an error that a function raised on data says to a mapping's author, values shortened by `shown`."""
     if isinstance(fault, exceptions.JMESPathTypeError):
         expected = " or ".join(fault.expected_types)
-        return f"{fault.function_name}() takes {expected}, got {fault.actual_type} {shown(fault.current_value)}"
+        found = "null" if fault.current_value is None else f"{fault.actual_type} {shown(fault.current_value)}"
+        return f"{fault.function_name}() takes {expected}, got {found}"
     return str(fault) or type(fault).__name__

@@ -128,11 +128,9 @@ def tasks_for(
 def _reading(path: str, form: str | None, usual: tuple[str, ...]) -> tuple[bool, tuple[str, ...] | None]:
     """Whether a file is read line by line, and its formats where the mapping's own are not meant."""
     if form is not None:
-        return form == "ndjson", ("json",) if form == "ndjson" else (form,)
-    if is_lines(path):
-        return True, ("json",)
-    if usual[0] == "ndjson":
-        return True, ("json",)
+        return form == "ndjson", (form,)
+    if is_lines(path) or usual[0] == "ndjson":
+        return True, ("ndjson",)
     if path.removesuffix(".gz").endswith(".json") and "json" not in usual:
         return False, ("json", *usual)
     return False, None

@@ -1,0 +1,52 @@
+"""What several tests need: an engine of mapping texts, without a file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rulesengine import Engine, Result
+from rulesengine.loading import Checked, File, Files, check_files
+
+# Every metric that an e-mail app may declare and a mapping may emit.
+APP = """\
+channel:
+  type: email
+  metrics:
+    delivery: [sent, delivery, delivery_unknown]
+    engagement: [open, click, engage]
+    attributable: [open, click]
+    disengagement: [opt-out, spam_report, list_unsubscribe]
+    reachability: [hard_bounce, soft_bounce]
+"""
+HEADER = {"mapping": 1, "provider": "test", "event": {"identifiers": {"email": "email"}}}
+
+
+def files_of(*mappings: str | dict[str, Any], app: str = APP) -> Files:
+    """Mapping texts, or data under `HEADER`, as files `0.yml`, `1.yml`... beside an app.yml."""
+    texts = [one if isinstance(one, str) else json.dumps({**HEADER, **one}) for one in mappings]
+    named = tuple(File(f"{number}.yml", text.encode()) for number, text in enumerate(texts))
+    return Files(named, File("app.yml", app.encode()))
+
+
+def check(*mappings: str | dict[str, Any], app: str = APP) -> Checked:
+    """All that a check of these mappings finds."""
+    return check_files(files_of(*mappings, app=app))
+
+
+def engine_of(*mappings: str | dict[str, Any], app: str = APP) -> Engine:
+    """An engine of mapping texts or data; of data, JSON is YAML too."""
+    return Engine(files_of(*mappings, app=app))
+
+
+def item_of(**fields: Any) -> dict[str, Any]:
+    """An item with the identifier that `HEADER` asks for."""
+    return {"email": "ann@example.com", **fields}
+
+
+def assert_all_accounted_for(result: Result) -> None:
+    """Each item has exactly one outcome, and each outcome the index of another item."""
+    others = [*result.ignored, *result.unmatched, *result.rejected]
+    assert result.items == result.emitted + len(others)
+    assert len({one.index for one in others}) == len(others)
+    assert all(0 <= one.index < result.items for one in others)
