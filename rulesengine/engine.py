@@ -31,7 +31,7 @@ class Engine:
         """Check and compile; use `Engine.load` to read the files first. Raises `InvalidMapping` or `InvalidApp`."""
         checked = loading.check_files(files)
         if has_errors(checked.diagnostics):
-            raise _invalid(checked.diagnostics)
+            raise _invalid(checked.diagnostics, files.app.name)
         self._files, self._limits = files, limits
         self._programs = _compile(checked)
         self.advice: tuple[Diagnostic, ...] = checked.diagnostics
@@ -54,7 +54,7 @@ class Engine:
         paths = [mappings] if isinstance(mappings, str | os.PathLike) else list(mappings)
         files, faults = loading.gather(paths, app, vocabulary)
         if files is None:
-            raise _invalid(tuple(faults))
+            raise _invalid(tuple(faults), os.fspath(app))
         return cls(files, limits)
 
     @property
@@ -157,9 +157,9 @@ def _split(formats: Sequence[str]) -> tuple[Sequence[str], bool]:
     return formats[: list(formats).index("ndjson")], True
 
 
-def _invalid(diagnostics: tuple[Diagnostic, ...]) -> InvalidMapping:
-    """The exception for a set of diagnostics: E4xx come from app.yml, but for a mapping's own channels."""
-    app_at_fault = any(one.is_error and one.code.number.startswith("E4") for one in diagnostics)
+def _invalid(diagnostics: tuple[Diagnostic, ...], app: str) -> InvalidMapping:
+    """The exception for a set of diagnostics: an `InvalidApp` when some are of app.yml itself."""
+    app_at_fault = any(one.is_error and one.place.file == app for one in diagnostics)
     return InvalidApp(diagnostics) if app_at_fault else InvalidMapping(diagnostics)
 
 

@@ -23,7 +23,7 @@ class InvalidMapping(RulesEngineError):
 
 
 class InvalidApp(InvalidMapping):
-    """An `InvalidMapping` among whose faults are some of app.yml itself (codes E4xx)."""
+    """An `InvalidMapping` among whose faults are some of app.yml itself."""
 
 
 class UnknownProvider(RulesEngineError, LookupError):

@@ -5,22 +5,21 @@ and whatever different YAML versions read differently (`on`, `010`, `12:30`) mus
 PyYAML's events and not by its loader, so that depth, aliases and tags are under control while reading.
 
 A place inside a scalar is worked out only when a fault needs it. In a folded scalar (`>`) the line is exact and the
-column is the scalar's own, since folding loses the rest.
+column is the scalar's own.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import yaml
 
 from rulesengine import codes
 from rulesengine.diagnostics import Diagnostic, Place
+from rulesengine.positions import Source, folded_line, offsets
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 50
@@ -29,8 +28,6 @@ MAX_NODES = 100_000
 Path = tuple[str | int, ...]
 Children = dict[str, tuple["Node", "Node"]] | list["Node"]
 
-_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
-_FOLD = re.compile(r"[ \t]*(?:\r\n|[\n\r\x85\u2028\u2029])(?:[ \t]|\r\n|[\n\r\x85\u2028\u2029])*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _WORDS: dict[str, object] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _YAML_11_BOOLEAN = re.compile(r"(?:true|false|yes|no|on|off)\Z", re.IGNORECASE)
@@ -40,40 +37,7 @@ _YAML_11_NUMBER = re.compile(
     r"|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|\.inf|\.nan)\Z",
     re.IGNORECASE | re.ASCII,
 )
-_ESCAPE_DIGITS = {"x": 2, "u": 4, "U": 8}
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file's name and text, and the arithmetic between offsets (in code points) and lines and columns."""
-
-    file: str
-    text: str
-
-    @cached_property
-    def starts(self) -> list[int]:
-        """The offset at which each line begins."""
-        return [0, *(match.end() for match in _BREAK.finditer(self.text))]
-
-    def line_text(self, line: int) -> str:
-        """The text of a line (from 1) without its break."""
-        start = self.starts[line - 1]
-        found = _BREAK.search(self.text, start)
-        return self.text[start : found.start() if found else len(self.text)]
-
-    def position(self, offset: int) -> tuple[int, int]:
-        """Line and column, both from 1, of an offset."""
-        line = bisect_right(self.starts, offset)
-        return line, offset - self.starts[line - 1] + 1
-
-    def place(self, start: int, end: int | None = None) -> Place:
-        """The place from one offset up to another, at least one character wide."""
-        line, column = self.position(start)
-        end_line, end_column = self.position(max(start + 1, end if end is not None else 0))
-        if end_line > line and not self.text[start:end].strip():
-            end_line, end_column = line, column + 1
-        return Place(self.file, line, column, end_line, end_column, self.line_text(line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,25 +92,15 @@ class Node:
 
     def inside(self, offset: int, length: int = 1) -> Place:
         """The place of a stretch of this scalar's text, given in code points of the text."""
-        offsets = _offsets(self)
         if self.style == ">":
-            return self._folded_place(offset)
-        if offset >= len(offsets):
-            return self.source.place(offsets[-1] + 1 if offsets else self.start)
-        last = offsets[min(offset + max(length, 1), len(offsets)) - 1]
-        return self.source.place(offsets[offset], last + 1)
-
-    def _folded_place(self, offset: int) -> Place:
-        own, line = self.place, self.source.position(self.start)[0] + 1
-        seen = 0
-        for number in range(line, len(self.source.starts) + 1):
-            content = self.source.line_text(number).strip()
-            found = self.text.find(content, seen)
-            if content and found >= 0:
-                seen, line = found + len(content), number
-                if offset < seen:
-                    break
-        return Place(own.file, line, own.column, line, own.column + 1, self.source.line_text(line))
+            line = folded_line(self.source, self.start, self.text, offset)
+            column = self.place.column
+            return Place(self.source.file, line, column, line, column + 1, self.source.line_text(line))
+        found = offsets(self.source, self.start, self.end, self.style or "", self.text)
+        if offset >= len(found):
+            return self.source.place(found[-1] + 1 if found else self.start)
+        last = found[min(offset + max(length, 1), len(found)) - 1]
+        return self.source.place(found[offset], last + 1)
 
     def swallowed(self) -> str:
         """A hint when YAML kept part of what was probably meant as this scalar's text; else empty."""
@@ -370,53 +324,6 @@ def _core_schema(text: str) -> object:
     if text in ("Null", "NULL"):
         return None
     return int(text) if re.fullmatch(r"[-+]?\d{1,400}", text, re.ASCII) else text
-
-
-# -- places inside scalars --------------------------------------------------------------------------------------------
-
-
-def _offsets(node: Node) -> list[int]:
-    """For each character of a scalar's text, the offset in the file where it is written."""
-    if node.style in ("|", ">"):
-        return _block_offsets(node)
-    quoted = node.style in ("'", '"')
-    start = node.start + 1 if quoted else node.start
-    raw = node.source.text[start : node.end - 1 if quoted else node.end]
-    return [start + index for index in _written(raw, node.style or "")]
-
-
-def _written(raw: str, style: str) -> Iterator[int]:
-    """The index in `raw` of each character that YAML makes of it: folds and escapes undone."""
-    index = 0
-    while index < len(raw):
-        fold = _FOLD.match(raw, index)
-        if fold:
-            breaks = len(_BREAK.findall(fold.group()))
-            yield from [index] * max(1, breaks - 1)
-            index = fold.end()
-        elif style == '"' and raw[index] == "\\":
-            joined = _FOLD.match(raw, index + 1)
-            if joined:
-                index = joined.end()
-                continue
-            yield index
-            index += 2 + _ESCAPE_DIGITS.get(raw[index + 1 : index + 2], 0)
-        else:
-            yield index
-            index += 2 if style == "'" and raw[index] == "'" else 1
-
-
-def _block_offsets(node: Node) -> list[int]:
-    """Of a literal block: each line of the text ends one line of the file, whatever its indent."""
-    offsets: list[int] = []
-    line = node.source.position(node.start)[0]
-    for content in node.text.split("\n"):
-        line += 1
-        if line > len(node.source.starts):
-            break
-        start = node.source.starts[line - 1] + len(node.source.line_text(line)) - len(content)
-        offsets.extend(range(start, start + len(content) + 1))
-    return offsets[: len(node.text)]
 
 
 # -- syntax faults ----------------------------------------------------------------------------------------------------

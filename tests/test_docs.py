@@ -42,8 +42,9 @@ from rulesengine import loading, shape
 from rulesengine.cli import main
 from rulesengine.codes import BY_NUMBER
 from rulesengine.diagnostics import Diagnostic, render
+from rulesengine.expressions import compile_expression
 from rulesengine.functions import FUNCTIONS, Example, Function
-from rulesengine.jmes import STANDARD
+from rulesengine.jmes import STANDARD, JMESPathError
 from rulesengine.loading import File, Files
 from rulesengine.vocabulary import default_vocabulary
 
@@ -312,12 +313,12 @@ _COMPLETION = {
 }
 
 
-def _app_for(block: Block) -> File:
-    """The app.yml last shown above a block, or one that declares every metric, of the block's first channel."""
+def _app_for(block: Block, *, whole: bool) -> File:
+    """The app.yml last shown above a whole mapping, else one that declares every metric, of the block's channel."""
     shown = [one for one in blocks_of(block.page) if one.line < block.line and one.file == "app.yml"]
-    if shown:
+    if shown and whole:
         return File("app.yml", shown[-1].text.encode())
-    channels = (yaml.safe_load(block.text).get("channels") if not block.is_wrong else None) or ["email"]
+    channels = re.findall(r"^channels: \[(\w+)", block.text, re.M) or ["email"]
     groups: dict[str, list[str]] = {}
     for metric in default_vocabulary().metrics.values():
         groups.setdefault(metric.group, []).append(metric.name)
@@ -340,13 +341,59 @@ def test_yaml_block(block: Block) -> None:
         assert yaml.safe_load(block.text) is not None
         return
     missing = "" if "mapping" in keys else "".join(text for key, text in _COMPLETION.items() if key not in keys)
-    found = [one for one in _check(block.text + missing, _app_for(block)) if one.place.file != "app.yml"]
+    app = _app_for(block, whole=not missing)
+    found = [one for one in _check(block.text + missing, app) if one.place.file != "app.yml"]
     errors = [one.code.number for one in found if one.is_error]
     if block.is_wrong:
         expected = block.faults
         assert sorted(errors) == sorted(expected) if expected else errors, render(found)
     else:
         assert not (errors if missing else found), render(found)
+
+
+# What language.md says in words.
+SAYINGS: list[tuple[str, object, object]] = [
+    ("status != 'ok'", {}, True),
+    ("a || b", {"a": "", "b": 1}, 1),
+    ("a || b", {"a": False, "b": 1}, 1),
+    ("a || b", {"a": 0, "b": 1}, 0),
+    ("a < b", {"a": "1", "b": "2"}, None),
+    ("length(tags || `[]`)", {}, 0),
+    ("to_string(id)", {}, "null"),
+    ("text(id)", {}, None),
+    ("join(',', [a, b][?@])", {"a": "x", "b": None}, "x"),
+    (r"'it\'s'", {}, "it's"),
+    ("a[*].b", {"a": [{"b": 1}, {}]}, [1]),
+    ("[a, b]", {"a": 1}, [1, None]),
+]
+
+
+@pytest.mark.parametrize(("expression", "over", "gives"), SAYINGS, ids=lambda part: str(part))
+def test_what_language_md_says_of_jmespath(expression: str, over: object, gives: object) -> None:
+    assert compile_expression(expression).search(over) == gives
+
+
+@pytest.mark.parametrize("expression", ["length(tags)", "join(',', [a, b])"])
+def test_jmespath_functions_fail_on_null(expression: str) -> None:
+    with pytest.raises(JMESPathError):
+        compile_expression(expression).search({"a": "x"})
+
+
+def test_the_metrics_table_is_that_of_the_vocabulary() -> None:
+    rows = set(
+        re.findall(r"^\| `([\w-]+)` \| (\w+) \| `?([\w()]+)`? \| ([\w-]+) \| (\w*) ?\|$", _prose("language.md"), re.M)
+    )
+    metrics = [metric for metric in default_vocabulary().metrics.values() if not metric.generated]
+    assert rows == {
+        (
+            metric.name,
+            metric.group,
+            metric.type or "channel()",
+            metric.action,
+            "list_id" if metric.takes_list else "reachability_update_type" if metric.update else "",
+        )
+        for metric in metrics
+    }
 
 
 # -- completeness -----------------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ Files = Mapping[str, Mapping[str, bytes | None]]
 _FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 _TEXT_UNDER_WRONG = re.compile(r"(^## Wrong\n(?:.*\n)*?^```text\n)(?:.*\n)*?(^```$)", re.MULTILINE)
 _TOP_KEY = re.compile(r"^(\w+):", re.MULTILINE)
+_PLACE = re.compile(r"^(?:\w+ E\d+: )?([\w.]+):(\d+):\d+: ", re.MULTILINE)
 _REPORTED = re.compile(r"^(?:rejected|unmatched) (E\d+): ", re.MULTILINE)
 
 
@@ -84,7 +85,7 @@ MADE = {
     "E102": Made({"mapping": {"mapping.yml": _whole("title: Société\n").encode("latin-1")}}),
     "E112": Made({"mapping": {"mapping.yml": b"#" * (MAX_BYTES + 1)}}),
     "E324": Made(
-        {"mapping": {"mapping.yml": _whole(f'rules:\n  - when: "{"!" * 300}machine"\n    emit: open\n').encode()}}
+        {"mapping": {"mapping.yml": _whole(f"rules:\n  - emit: open\n    when: |\n      {'!' * 300}machine\n").encode()}}
     ),
     "E502": Made({"payload": {"payload.json": b" " * 2**21}}, ["--max-body", "1"]),
     "E503": Made({"payload": {"payload.json.gz": (packed := gzip.compress(_EVENT, mtime=0))[: len(packed) // 2]}}),
@@ -201,6 +202,18 @@ def test_wrong_yields_this_code_and_the_text_shown(code: Code, tmp_path: Path) -
     found, text = _seen(tmp_path, code.number)
     assert found == {code.number}
     assert text == _shown_text(code.number)
+
+
+@pytest.mark.parametrize("code", [one for one in codes.ALL if one.number not in MADE], ids=lambda code: code.number)
+def test_places_are_lines_of_the_page(code: Code) -> None:
+    """The text leads to a line of a file that the page shows, and not to one that follows a fragment."""
+    shown = {}
+    for info, text in _FENCE.findall(_section(code.number, "Wrong")):
+        _, *words = info.split()
+        if words:
+            shown[words[1] if len(words) > 1 else NAMES[words[0]]] = text.count("\n")
+    for name, line in _PLACE.findall(_shown_text(code.number)):
+        assert int(line) <= shown.get(name, 0)
 
 
 @pytest.mark.parametrize("code", codes.ALL, ids=lambda code: code.number)

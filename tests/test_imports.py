@@ -18,6 +18,7 @@ ORDER = [
     "errors",
     "patterns",
     "times",
+    "positions",
     "source",
     "jmes",
     "runtime",

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rulesengine.diagnostics import Diagnostic
-from rulesengine.source import MAX_BYTES, MAX_DEPTH, Node, Source, read
+from rulesengine.positions import Source
+from rulesengine.source import MAX_BYTES, MAX_DEPTH, Node, read
 
 
 def good(text: str, *, strict: bool = True) -> Node:
