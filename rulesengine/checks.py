@@ -18,9 +18,13 @@ from rulesengine import codes
 from rulesengine.analysis import Facts, Values, decide, mentioned, narrowed, possible
 from rulesengine.app import App
 from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed, nearest
+from rulesengine.jmes import parse
 from rulesengine.model import IGNORE, Emission, Expression, Mapping, Rule, Text, list_id_of
 from rulesengine.usage import check_calls, check_traps
 from rulesengine.vocabulary import Metric, Vocabulary
+
+
+_CHANNEL = parse("channel()").key
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,19 @@ class Subject:
         when = rule.when.tree if rule.when else None
         return Facts(narrowed(when), self.app.channel, tables)
 
+    def is_for_another_channel(self, rule: Rule) -> bool:
+        """Whether `channel()` in its `when` keeps a rule from ever taking an item in this app."""
+        return _decided(rule, self.channel_known) is False
+
+    @property
+    def channel_known(self) -> dict[str, str]:
+        """The value of `channel()`, for `decide`."""
+        return {_CHANNEL: self.app.channel} if self.app.channel else {}
+
     def emissions(self) -> Iterator[tuple[Rule, Emission]]:
-        """Every emission with its rule."""
-        return ((rule, emission) for rule in self.mapping.rules for emission in rule.emissions)
+        """Every emission that this app can get, with its rule."""
+        rules = (rule for rule in self.mapping.rules if not self.is_for_another_channel(rule))
+        return ((rule, emission) for rule in rules for emission in rule.emissions)
 
 
 Check = Callable[[Subject], Iterator[Diagnostic]]
@@ -266,6 +280,7 @@ def _verdicts(subject: Subject, event: str) -> list[bool | None]:
     """For each rule whether it takes the event of this name: yes, no, or None for "it depends"."""
     expression = subject.mapping.payload.event
     known = {expression.tree.key: event} if expression is not None and expression.tree is not None else {}
+    known = {**subject.channel_known, **known}
     return [_decided(rule, known) for rule in subject.mapping.rules]
 
 
@@ -300,6 +315,8 @@ def _rules_reached(subject: Subject) -> Iterator[Diagnostic]:
     events = [event.value for event in subject.mapping.payload.events]
     table = [_verdicts(subject, event) for event in events]
     for rule in subject.mapping.rules:
+        if subject.is_for_another_channel(rule):
+            continue
         reaching = [verdicts for verdicts in table if verdicts[rule.index] is not False]
         if events and not reaching:
             yield _unreached(subject, rule, events)

@@ -179,9 +179,9 @@ class _Compiler:
                 self.writer.line(f"{events}.append({self._event(rule, emission, metric)})")
         with self.translator.block(f"if not {events}:"):
             ignored = self._object("outcome:i", "IGNORED", IGNORED)
-            tables = ", ".join(f"table {emission.table.value}" for emission in rule.emissions if emission.table)
-            reason = self._object(f"reason:{rule.index}", f"REASON_{rule.index}", f"{tables} says ignore")
-            self.writer.line(f"return {ignored}, {rule.index}, {reason}")
+            asked = [f"({metric.table}, {metric.key})" for metric in metrics if metric.may_be_ignored]
+            by_table = self.namespace.bind("ignored by table", "_ignored_by_table", lambda: _ignored_by_table)
+            self.writer.line(f"return {ignored}, {rule.index}, {by_table}({', '.join(asked)})")
         self.writer.line(f"return {emitted}, {rule.index}, {events}")
 
     # -- which event --------------------------------------------------------------------------------------------------
@@ -214,13 +214,15 @@ class _Compiler:
         key = self._atom(emission.key, "key")
         table_key = self.namespace.bind("helper:table_key", "_table_key", lambda: runtime.table_key)
         self.writer.line(f"{name} = {entries}.get({table_key}({key}), {otherwise})")
+        missing = self._object(f"missing:{table.name}", f"NAME_OF_{entries}", table.name)
         if default is None:
             with self.translator.block(f"if {name} is None:"):
-                missing = self._object(f"missing:{table.name}", f"NAME_OF_{entries}", table.name)
                 unmatched = self._object("outcome:u", "UNMATCHED", UNMATCHED)
                 self.writer.line(f"return {unmatched}, {rule.index}, ({missing}, {key})")
         known = [*specs.values(), *([default] if default else [])]
-        return _Metric(name, None, _IGNORED_ENTRY in known, any(s[3] for s in known), any(s[2] for s in known))
+        return _Metric(
+            name, None, _IGNORED_ENTRY in known, any(s[3] for s in known), any(s[2] for s in known), missing, key
+        )
 
     def _spec(self, metric: Metric) -> _Event:
         return metric.event_type(self.channel), metric.action, metric.update, metric.takes_list
@@ -327,13 +329,18 @@ class _Compiler:
 
 @dataclass(frozen=True, slots=True)
 class _Metric:
-    """What an emission makes: `spec` when it is known now, else the name that holds it while running."""
+    """What an emission makes: `spec` when it is known now, else the name that holds it while running.
+
+    `table` and `key` are the names of the table's name and of what it was asked for.
+    """
 
     name: str
     spec: _Event | None
     may_be_ignored: bool
     may_take_list: bool
     may_have_update: bool
+    table: str = ""
+    key: str = ""
 
 
 def _bare(test: str) -> str:
@@ -365,6 +372,10 @@ def _lookup(table: Table) -> Callable[[Any], Any]:
         return None if key is None else values.get(runtime.table_key(key), default)
 
     return lookup
+
+
+def _ignored_by_table(*asked: tuple[str, Any]) -> str:
+    return ", ".join(f"table {table} ignores {shown(key)}" for table, key in asked)
 
 
 def _declared_event(events: Mapping[Any, _Event], kind: Any, action: Any, update: Any) -> _Event:

@@ -334,13 +334,14 @@ _NEEDS_QUOTES = "@`%*&!{[]}|>'\"#,"
 def _syntax_fault(source: Source, fault: Any) -> Diagnostic:
     # What began and never ended is shown where it began; PyYAML's own mark is then at the end of the file.
     began = re.search(r"quoted scalar|flow|alias|anchor|tag", str(getattr(fault, "context", None)))
-    mark = fault.context_mark if began else getattr(fault, "problem_mark", None)
+    ends = getattr(fault, "problem_mark", None)
+    mark = fault.context_mark if began and ends.index >= len(source.text.rstrip()) else ends
     if mark is None:  # a character that YAML does not allow: the reader knows its position only
         position = min(getattr(fault, "position", 0) or 0, len(source.text))
         return codes.E103.at(source.place(position), problem="a control character stands here", hint="remove it")
     start = min(mark.index, len(source.text))
     line, column = source.position(start)
-    column, hint = _quote_hint(source.line_text(line), column, str(fault.problem))
+    column, hint = _quote_hint(source.line_text(line), column, _problem(fault))
     return codes.E103.at(source.place(source.starts[line - 1] + column - 1), problem=_problem(fault), hint=hint)
 
 
@@ -356,6 +357,8 @@ def _quote_hint(line: str, column: int, problem: str) -> tuple[int, str]:
     written = re.match(r"\s*(?:- +)*(?:[\w.-]+:(?:\s+|$))?(?:- +)*", line)
     start = written.end() if written else 0
     value = line[start:].strip()
+    if value[:1] == "{" and "flow mapping" in problem and re.match(r"\{ *\w+:", value):
+        return column, "within {...} a value with brackets, braces or commas needs quotes; or write the keys on lines"
     if value and value[0] in _NEEDS_QUOTES:
         return start + 1, f"a value that begins with {value[0]} needs quotes: {_quoted(value)}"
     if "mapping values" in problem and ": " in value:

@@ -9,8 +9,8 @@ keys of BASE that it lacks follow below it, so that lines count from the first o
 kind, BASE and APP are taken; under Right, what stands under Wrong. What cannot be written in a page is in MADE.
 
 For E1xx to E4xx and W the text is all that `rules check` finds, but for advice about a file that the page does not
-show (metrics of APP that a fragment does not emit). For E5xx it is the report of `rules apply` without the counts at its
-end. `python -m tests.test_errors_docs` writes these texts anew into all pages: look at the difference before you keep it.
+show (metrics of APP that a fragment does not emit). For E5xx it is the report of `rules apply` without the counts at
+its end. `python -m tests.test_errors_docs` writes these texts anew into all pages: look at the difference it makes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import gzip
 import json
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +69,7 @@ def _whole(fragment: str) -> str:
     return fragment + "".join(text for key, text in BASE.items() if key not in keys)
 
 
+_DEEP = f"rules:\n  - emit: open\n    when: |\n      {'!' * 300}machine\n"
 _EVENT = b'{"event": "open", "email": "ann@example.com", "ts": 1513299569}\n'
 
 
@@ -84,9 +85,7 @@ MADE = {
     "E101": Made({"app": {"app.yml": None}}),
     "E102": Made({"mapping": {"mapping.yml": _whole("title: Société\n").encode("latin-1")}}),
     "E112": Made({"mapping": {"mapping.yml": b"#" * (MAX_BYTES + 1)}}),
-    "E324": Made(
-        {"mapping": {"mapping.yml": _whole(f"rules:\n  - emit: open\n    when: |\n      {'!' * 300}machine\n").encode()}}
-    ),
+    "E324": Made({"mapping": {"mapping.yml": _whole(_DEEP).encode()}}),
     "E502": Made({"payload": {"payload.json": b" " * 2**21}}, ["--max-body", "1"]),
     "E503": Made({"payload": {"payload.json.gz": (packed := gzip.compress(_EVENT, mtime=0))[: len(packed) // 2]}}),
     "E504": Made({"payload": {"payload.json": None}}),
@@ -104,15 +103,19 @@ def _section(number: str, heading: str) -> str:
     return after.partition("\n## ")[0]
 
 
-def _blocks(number: str, heading: str) -> dict[str, dict[str, bytes | None]]:
-    """The files shown under a heading, by kind and name."""
-    files: dict[str, dict[str, bytes | None]] = {}
+def _shown_files(number: str, heading: str) -> Iterator[tuple[str, str, str]]:
+    """Kind, name and text of each file shown under a heading."""
     for info, text in _FENCE.findall(_section(number, heading)):
         _, *words = info.split()
         if words:
-            kind = words[0]
-            name = words[1] if len(words) > 1 else NAMES[kind]
-            files.setdefault(kind, {})[name] = (_whole(text) if kind == "mapping" else text).encode()
+            yield words[0], words[1] if len(words) > 1 else NAMES[words[0]], text
+
+
+def _blocks(number: str, heading: str) -> dict[str, dict[str, bytes | None]]:
+    """The files shown under a heading, fragments made whole, by kind and name."""
+    files: dict[str, dict[str, bytes | None]] = {}
+    for kind, name, text in _shown_files(number, heading):
+        files.setdefault(kind, {})[name] = (_whole(text) if kind == "mapping" else text).encode()
     return files
 
 
@@ -207,13 +210,9 @@ def test_wrong_yields_this_code_and_the_text_shown(code: Code, tmp_path: Path) -
 @pytest.mark.parametrize("code", [one for one in codes.ALL if one.number not in MADE], ids=lambda code: code.number)
 def test_places_are_lines_of_the_page(code: Code) -> None:
     """The text leads to a line of a file that the page shows, and not to one that follows a fragment."""
-    shown = {}
-    for info, text in _FENCE.findall(_section(code.number, "Wrong")):
-        _, *words = info.split()
-        if words:
-            shown[words[1] if len(words) > 1 else NAMES[words[0]]] = text.count("\n")
+    lines = {name: text.count("\n") for _, name, text in _shown_files(code.number, "Wrong")}
     for name, line in _PLACE.findall(_shown_text(code.number)):
-        assert int(line) <= shown.get(name, 0)
+        assert int(line) <= lines.get(name, 0)
 
 
 @pytest.mark.parametrize("code", codes.ALL, ids=lambda code: code.number)
