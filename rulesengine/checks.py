@@ -276,12 +276,11 @@ def _unused_tables(subject: Subject) -> Iterator[Diagnostic]:
 # -- rules seen per provider event ------------------------------------------------------------------------------------
 
 
-def _verdicts(subject: Subject, event: str) -> list[bool | None]:
+def _verdicts(subject: Subject, event: str, known: dict[str, str]) -> list[bool | None]:
     """For each rule whether it takes the event of this name: yes, no, or None for "it depends"."""
     expression = subject.mapping.payload.event
-    known = {expression.tree.key: event} if expression is not None and expression.tree is not None else {}
-    known = {**subject.channel_known, **known}
-    return [_decided(rule, known) for rule in subject.mapping.rules]
+    name = {expression.tree.key: event} if expression is not None and expression.tree is not None else {}
+    return [_decided(rule, {**known, **name}) for rule in subject.mapping.rules]
 
 
 def _decided(rule: Rule, known: dict[str, str]) -> bool | None:
@@ -292,7 +291,7 @@ def _decided(rule: Rule, known: dict[str, str]) -> bool | None:
 
 def _events_taken(subject: Subject) -> Iterator[Diagnostic]:
     for event in subject.mapping.payload.events:
-        if all(verdict is False for verdict in _verdicts(subject, event.value)):
+        if all(verdict is False for verdict in _verdicts(subject, event.value, subject.channel_known)):
             yield codes.E310.at(event.place, event=event.value)
 
 
@@ -311,12 +310,10 @@ def _event_absent(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def _rules_reached(subject: Subject) -> Iterator[Diagnostic]:
-    """Rules that no documented event reaches, and rules whose events those above take."""
+    """Rules that no documented event reaches, and rules whose events those above take, in an app of any channel."""
     events = [event.value for event in subject.mapping.payload.events]
-    table = [_verdicts(subject, event) for event in events]
+    table = [_verdicts(subject, event, {}) for event in events]
     for rule in subject.mapping.rules:
-        if subject.is_for_another_channel(rule):
-            continue
         reaching = [verdicts for verdicts in table if verdicts[rule.index] is not False]
         if events and not reaching:
             yield _unreached(subject, rule, events)

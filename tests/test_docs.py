@@ -375,10 +375,13 @@ def test_what_language_md_says_of_jmespath(expression: str, over: object, gives:
     assert compile_expression(expression).search(over) == gives
 
 
-@pytest.mark.parametrize("expression", ["length(tags)", "join(',', [a, b])"])
-def test_jmespath_functions_fail_on_null(expression: str) -> None:
-    with pytest.raises(JMESPathError):
-        compile_expression(expression).search({"a": "x"})
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [("length(tags)", JMESPathError), ("join(',', [a, b])", JMESPathError), ("a < c", TypeError)],
+)
+def test_what_language_md_says_fails(expression: str, fault: type[Exception]) -> None:
+    with pytest.raises(fault):
+        compile_expression(expression).search({"a": "x", "c": 1})
 
 
 def test_the_metrics_table_is_that_of_the_vocabulary() -> None:
