@@ -23,7 +23,6 @@ from rulesengine.model import IGNORE, Emission, Expression, Mapping, Rule, Text,
 from rulesengine.usage import check_calls, check_traps
 from rulesengine.vocabulary import Metric, Vocabulary
 
-
 _CHANNEL = parse("channel()").key
 
 

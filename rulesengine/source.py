@@ -335,7 +335,8 @@ def _syntax_fault(source: Source, fault: Any) -> Diagnostic:
     # What began and never ended is shown where it began; PyYAML's own mark is then at the end of the file.
     began = re.search(r"quoted scalar|flow|alias|anchor|tag", str(getattr(fault, "context", None)))
     ends = getattr(fault, "problem_mark", None)
-    mark = fault.context_mark if began and ends.index >= len(source.text.rstrip()) else ends
+    at_end = ends is None or ends.index >= len(source.text.rstrip())
+    mark = fault.context_mark if began and at_end else ends
     if mark is None:  # a character that YAML does not allow: the reader knows its position only
         position = min(getattr(fault, "position", 0) or 0, len(source.text))
         return codes.E103.at(source.place(position), problem="a control character stands here", hint="remove it")
