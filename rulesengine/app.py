@@ -101,9 +101,8 @@ def _check_type(channel: Node, kind: Node | None, vocabulary: Vocabulary) -> Ite
     elif not isinstance(kind.data, str):
         yield _malformed(kind, "channel.type", "a channel type")
     elif kind.data not in vocabulary.channel_types:
-        yield codes.E403.at(
-            kind.place, type=kind.data, known=known, hint=did_you_mean(kind.data, vocabulary.channel_types)
-        )
+        hint = did_you_mean(kind.data, vocabulary.channel_types) or None
+        yield codes.E403.at(kind.place, type=kind.data, known=known, hint=hint)
 
 
 def _check_metrics(channel: Node, metrics: Node | None, vocabulary: Vocabulary) -> Iterator[Diagnostic]:

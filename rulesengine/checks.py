@@ -201,7 +201,7 @@ def _channels(subject: Subject) -> Iterator[Diagnostic]:
     known, names = subject.vocabulary.channel_types, [channel.value for channel in subject.mapping.channels]
     for channel in subject.mapping.channels:
         if channel.value not in known:
-            hint = did_you_mean(channel.value, known)
+            hint = did_you_mean(channel.value, known) or None
             yield codes.E403.at(channel.place, type=channel.value, known=listed(known), hint=hint)
     if names and subject.app.channel not in names and {*names, subject.app.channel} <= set(known):
         place, app = subject.mapping.channels_place, subject.app
@@ -326,7 +326,7 @@ def _unreached(subject: Subject, rule: Rule, events: list[str]) -> Diagnostic:
     expression = subject.mapping.payload.event
     words = mentioned(rule.when.tree, expression.tree) if rule.when and expression and expression.tree else []
     hint = next((found for word in words if (found := did_you_mean(word, events))), "")
-    return codes.E311.at(rule.place if rule.when is None else rule.when.place, hint=hint)
+    return codes.E311.at(rule.place if rule.when is None else rule.when.place, hint=hint or None)
 
 
 def _takers_above(subject: Subject, rule: Rule, reaching: list[list[bool | None]]) -> list[str]:

@@ -263,7 +263,9 @@ class _Compiler:
                 )
         self.writer.origin = (emission.place, 0)
         with self.translator.block(f"if not {name}:"):
-            self.writer.line(f"raise {self._raiser('no_identifier', _no_identifier)}()")
+            names = [field.name for field in self.mapping.identifiers_of(rule, emission)]
+            tried = self._object(f"tried:{names}", f"TRIED_{len(self.namespace.objects)}", ", ".join(names))
+            self.writer.line(f"raise {self._raiser('no_identifier', _no_identifier)}({tried})")
         return name
 
     def _data(self, rule: Rule, emission: Emission, metric: _Metric) -> str:
@@ -381,10 +383,11 @@ def _ignored_by_table(*asked: tuple[str, Any]) -> str:
 def _declared_event(events: Mapping[Any, _Event], kind: Any, action: Any, update: Any) -> _Event:
     """The event of these texts. The check has bounded them; this holds even where it were wrong."""
     for name, value in (("type", kind), ("action", action)):
-        if value is None:
+        if not runtime.truth(value):
             raise ItemFault(codes.E509, where=f"the {name} of the event")
+    update = update if runtime.truth(update) else None
     texts = isinstance(kind, str) and isinstance(action, str) and (update is None or isinstance(update, str))
-    found = events.get((kind, action, update or None)) if texts else None
+    found = events.get((kind, action, update)) if texts else None
     if found is None:
         raise ItemFault(codes.E510, type=shown(kind), action=shown(action), update=shown(update))
     return found
@@ -394,8 +397,8 @@ def _not_text(where: str, value: Any) -> ItemFault:
     return ItemFault(codes.E507, where=where, found=shown(value))
 
 
-def _no_identifier() -> ItemFault:
-    return ItemFault(codes.E508)
+def _no_identifier(tried: str) -> ItemFault:
+    return ItemFault(codes.E508, tried=tried)
 
 
 def _required_text(where: str, value: Any) -> str:

@@ -10,7 +10,7 @@ from rulesengine.diagnostics import Code
 
 # -- reading ----------------------------------------------------------------------------------------------------------
 E101 = Code("E101", "file cannot be read", "cannot read {file}: {reason}")
-E102 = Code("E102", "file is not UTF-8", "the file is not UTF-8: byte {byte} at offset {offset}", "save it as UTF-8")
+E102 = Code("E102", "file is not UTF-8", "the file is not UTF-8: byte {byte} at byte {offset}", "save it as UTF-8")
 E103 = Code("E103", "not YAML", "this is not YAML: {problem}")
 E104 = Code("E104", "repeated key", "key {key!r} is repeated; it stands in line {line} already", "keep one of the two")
 E105 = Code(
@@ -20,26 +20,28 @@ E105 = Code(
     "write '{text}' in quotes if the text is meant{instead}",
 )
 E106 = Code(
-    "E106", "too many aliases", "aliases expand this file to more than {limit} nodes", "write out what is repeated"
+    "E106", "too many aliases", "aliases expand this file to more than {limit:,} nodes", "write out what is repeated"
 )
-E107 = Code("E107", "nested too deeply", "the file is nested more than {limit} levels deep")
+E107 = Code(
+    "E107", "nested too deeply", "the file is nested more than {limit} levels deep", "a mapping needs no more than ten"
+)
 E108 = Code("E108", "merge key", "'<<' (merge) is not YAML 1.2", "write the keys out, or alias the whole value")
 E109 = Code("E109", "YAML tag", "YAML reads {tag} as a tag, which has no meaning here", "quote the expression: {text}")
 E110 = Code("E110", "several documents", "a second YAML document starts here", "one file, one mapping")
 E111 = Code("E111", "empty file", "the file holds nothing", "a mapping starts with 'mapping: 1'")
-E112 = Code("E112", "file too large", "the file has {size} bytes; {limit} are allowed")
+E112 = Code("E112", "file too large", "the file has {size:,} bytes; {limit:,} are allowed", "is this a payload file?")
 E113 = Code(
     "E113",
     "anchor without a value",
     "YAML reads {text} as an anchor with no value behind it",
-    "quote the expression: '{text}'",
+    "leave out the &: a field is named as it is",
 )
-E114 = Code("E114", "key that is no text", "a key must be text, not a {kind}", "quote it if the text is meant")
+E114 = Code("E114", "key that is no text", "a key must be text, and here is {kind}")
 E115 = Code(
     "E115",
     "unknown alias",
-    "YAML reads {text} as an alias, and nothing is anchored under that name",
-    "quote the expression: '{text}'",
+    "YAML reads {text} as an alias, and nothing above is anchored as &{name}",
+    "anchor it above; or quote the expression: '{text}'",
 )
 
 # -- shape ------------------------------------------------------------------------------------------------------------
@@ -49,7 +51,7 @@ E203 = Code("E203", "wrong kind of value", "{where} must be {expected}, not {fou
 E204 = Code("E204", "value not allowed", "{where} must be one of {allowed}, not {found}")
 E205 = Code("E205", "keys that exclude each other", "{key!r} and {other} cannot stand together", "keep one of them")
 E206 = Code("E206", "key that needs another", "{key!r} needs {other} beside it")
-E207 = Code("E207", "empty value", "{where} is empty")
+E207 = Code("E207", "empty value", "{where} is empty", "leave the key out, or give it a value")
 E208 = Code("E208", "malformed value", "{where} is {found}: {expected}")
 
 # -- meaning ----------------------------------------------------------------------------------------------------------
@@ -75,7 +77,10 @@ E307 = Code(
     "add `list_id:` with the expression that names the list",
 )
 E308 = Code(
-    "E308", "list_id without meaning", "list_id means nothing with {metrics}: only {takers} takes one", "remove it"
+    "E308",
+    "list_id without meaning",
+    "list_id means nothing with {metrics}: only {takers} takes one",
+    "remove it, or put it under `data`",
 )
 E309 = Code(
     "E309",
@@ -89,7 +94,12 @@ E310 = Code(
     "no rule takes the event {event!r}",
     "emit it, or ignore it with a reason",
 )
-E311 = Code("E311", "rule no documented event reaches", "no event of payload.events can reach this rule")
+E311 = Code(
+    "E311",
+    "rule no documented event reaches",
+    "no event of payload.events can reach this rule",
+    "mend the condition, or add the event to payload.events",
+)
 E312 = Code(
     "E312", "shadowed rule", "this rule never gets an item: {rule} above takes them all", "move it up, or remove it"
 )
@@ -97,11 +107,16 @@ E313 = Code("E313", "unknown table", "there is no table {name!r} (tables: {known
 E314 = Code(
     "E314",
     "emission that cannot be checked",
-    "what {key!r} can yield cannot be bounded, so it cannot be checked against app.yml",
+    "{key!r} may be whatever the payload holds, so it cannot be checked against app.yml",
     "use literals, a table, channel(), or a `when` that fixes the value",
 )
 E315 = Code("E315", "no such event", "type {type!r}, action {action!r}{update} is no event of the vocabulary")
-E316 = Code("E316", "channel mismatch", "this mapping is for {channels}, and {app} declares the channel {channel!r}")
+E316 = Code(
+    "E316",
+    "channel mismatch",
+    "this mapping is for {channels}, and {app} declares the channel {channel!r}",
+    "check it with an app.yml for {channels}, or add {channel} to `channels`",
+)
 E317 = Code(
     "E317",
     "parent() without a level above",
@@ -110,16 +125,29 @@ E317 = Code(
 )
 E318 = Code("E318", "argument that cannot be used", "{name}(): {problem}")
 E319 = Code("E319", "repeated rule name", "the name {name!r} is taken by {rule}", "give this rule another name")
-E320 = Code("E320", "two mappings for one provider", "provider {provider!r} is mapped by {other} already")
+E320 = Code(
+    "E320",
+    "two mappings for one provider",
+    "provider {provider!r} is mapped by {other} already",
+    "remove one of the two, or give it a provider of its own",
+)
 E321 = Code(
     "E321",
     "comparison with a field",
     '"{name}" in double quotes is a field of the item, not text',
     "write '{name}' in single quotes",
 )
-E322 = Code("E322", "argument must be literal", "{name}() takes its {parameter} as a literal in quotes", "{signature}")
+E322 = Code(
+    "E322",
+    "argument must be literal",
+    "{name}() takes its {parameter} as a literal, so that it is prepared only once",
+    "write it in single quotes: {signature}",
+)
 E323 = Code(
-    "E323", "argument of the wrong type", "{name}() takes {expected} as its {parameter}, not {found}", "{signature}"
+    "E323",
+    "argument of the wrong type",
+    "{name}() takes {expected} as its {position} argument, not {found}",
+    "{signature}",
 )
 E324 = Code("E324", "expression too large", "the expression is {problem}")
 E325 = Code(
@@ -147,6 +175,13 @@ E328 = Code(
     "write `{name}`",
 )
 
+E329 = Code(
+    "E329",
+    "reference where a value is wanted",
+    "&{text} is a reference to an expression, not its value",
+    "leave out the &; only sort_by(), max_by(), min_by() and map() take one",
+)
+
 # -- app.yml and vocabulary -------------------------------------------------------------------------------------------
 E401 = Code(
     "E401",
@@ -155,7 +190,7 @@ E401 = Code(
     "a channel app declares channel.type and channel.metrics",
 )
 E402 = Code("E402", "no channel type", "{app} has no `channel.type`", "one of {known}")
-E403 = Code("E403", "unknown channel type", "{type!r} is no channel type (known: {known})")
+E403 = Code("E403", "unknown channel type", "{type!r} is no channel type", "known: {known}")
 E404 = Code("E404", "no channel metrics", "{app} has no `channel.metrics`", "declare there what the app reports")
 E405 = Code("E405", "unknown metric group", "{group!r} is no group of channel.metrics (known: {known})")
 E406 = Code("E406", "unknown metric declared", "{metric!r} is no metric of the group {group!r} (known: {known})")
@@ -170,10 +205,10 @@ E501 = Code("E501", "body cannot be decoded", "{reason}")
 E502 = Code("E502", "body too large", "{reason}")
 E503 = Code("E503", "broken gz stream", "{reason}")
 E504 = Code("E504", "payload cannot be read", "{reason}")
-E505 = Code("E505", "step of each yields nothing", "{where} yields null: the body has another shape")
+E505 = Code("E505", "step of each yields nothing", "{where} yields null: the body has another shape ({shape})")
 E506 = Code("E506", "expression failed", "{where}: {reason}")
-E507 = Code("E507", "not text", "{where} must be text, not {found}", "text(...) turns a number into text")
-E508 = Code("E508", "event without identifier", "the event of {rule} has no identifier with a value")
+E507 = Code("E507", "not text", "{where} must be text, not {found}; text(...) turns a number into text")
+E508 = Code("E508", "event without identifier", "the event of {rule} has no identifier with a value (tried: {tried})")
 E509 = Code("E509", "required value missing", "{where} has no value, and the event needs one")
 E510 = Code(
     "E510",
@@ -181,7 +216,7 @@ E510 = Code(
     "{where} yields type {type}, action {action}, reachability_update_type {update}, which app.yml does not declare",
 )
 E511 = Code("E511", "no rule takes the item", "no rule takes this item ({event})")
-E512 = Code("E512", "table without the value", "table {table!r} has no entry for {key}")
+E512 = Code("E512", "table without the value", "table {table!r} has no entry for {key}, and no default")
 E513 = Code("E513", "nested too deeply", "{reason}")
 
 E514 = Code("E514", "null item", "the item is null")
@@ -205,9 +240,14 @@ W401 = Code(
     "W401",
     "attributable metric not declared",
     "{metric!r} is attributable but declared in no other group",
-    "declare it under {right} too",
+    "declare it under {right} too, or take it out of attributable",
 )
-W402 = Code("W402", "metric declared but not emitted", "{metric!r} is declared, and no mapping of this app emits it")
+W402 = Code(
+    "W402",
+    "metric declared but not emitted",
+    "{metric!r} is declared, and no mapping of this app emits it",
+    "emit it by a rule, or take it out of app.yml",
+)
 W403 = Code("W403", "metric in doubt", "{metric!r} is in doubt: {note}")
 
 ALL: tuple[Code, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Code))

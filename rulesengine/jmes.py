@@ -10,7 +10,6 @@ Limits: expressions are bounded in length and depth, since the library's parser 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +18,13 @@ from jmespath import exceptions, functions, parser, visitor
 from jmespath.exceptions import JMESPathError, ParseError, UnknownFunctionError
 
 MAX_LENGTH = 20_000
-MAX_DEPTH = 60
+MAX_DEPTH = 150
+MAX_LOOPS = 15
+
+# Each of these becomes a block of the program, and loops of a Python function nest 20 deep at most.
+_BLOCKS = (
+    "projection", "filter_projection", "value_projection", "multi_select_list", "multi_select_dict", "expref",
+)  # fmt: skip
 
 __all__ = [
     "STANDARD", "JMESPathError", "ParseError", "Standard", "TooLarge", "Tree", "UnknownFunctionError",
@@ -62,11 +67,8 @@ def parse(text: str) -> Tree:
     if len(text) > MAX_LENGTH:
         raise TooLarge(f"longer than {MAX_LENGTH} characters")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PendingDeprecationWarning)
-            # A parser of its own each time: `Parser.parse` keeps a cache that all threads share.
-            parsed = _PlacedParser()._do_parse(text)
-        return _freeze(parsed.parsed, 0)
+        # A parser of its own each time: `Parser.parse` keeps a cache that all threads share.
+        return _freeze(_PlacedParser()._do_parse(text).parsed, 0, 0)
     except RecursionError:
         raise TooLarge(f"nested more than {MAX_DEPTH} levels deep") from None
     except IndexError:  # the parser looks one token past the end of `[` and the like
@@ -121,10 +123,12 @@ class _PlacedParser(parser.Parser):
         return node
 
 
-def _freeze(node: Any, depth: int) -> Tree:
+def _freeze(node: Any, depth: int, blocks: int) -> Tree:
     """The library's dict as a `Tree`, slices and comparators in one form, children in evaluation order."""
-    if depth > MAX_DEPTH * 4:
-        raise RecursionError
+    blocks += node["type"] in _BLOCKS
+    if depth > MAX_DEPTH or blocks > MAX_LOOPS:
+        limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_LOOPS} projections or selections"
+        raise TooLarge(f"nested more than {limit} deep")
     kind, below, value = node["type"], node["children"], node.get("value")
     if kind == "slice":
         below, value = [], tuple(below)
@@ -132,7 +136,7 @@ def _freeze(node: Any, depth: int) -> Tree:
         kind = "current"
     elif kind == "filter_projection":
         below = [below[0], below[2], below[1]]
-    children = tuple(_freeze(child, depth + 1) for child in below)
+    children = tuple(_freeze(child, depth + 1, blocks) for child in below)
     start = node.get("start", children[0].start if children else 0)
     length = node.get("length") or max(1, node.get("end", start + 1) - start)
     key = _key(kind, value, children)

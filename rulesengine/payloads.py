@@ -323,7 +323,7 @@ def _reader(handle: BinaryIO, path: str, progress: Callable[[int], None] | None)
 
 
 def _unreadable(path: str, error: OSError) -> PayloadError:
-    return PayloadError(codes.E504, f"cannot read {path}: {error.strerror or error}")
+    return PayloadError(codes.E504, f"cannot read {path}: {(error.strerror or str(error)).lower()}")
 
 
 def _is_gz(path: str, head: bytes) -> bool:

@@ -108,7 +108,7 @@ def _step(
         return
     if found is None:
         step = program.mapping.payload.steps[number]
-        message = codes.E505.message.format(where=f"{step.where} ({step.text})")
+        message = codes.E505.message.format(where=f"{step.where} ({step.text})", shape=_shape(level))
         yield level, parent, _Fault(message, None, step.place, "E505")
         return
     last = number + 1 == len(program.steps)
@@ -117,6 +117,14 @@ def _step(
             yield item, level, None
         else:
             yield from _step(program, number + 1, item, body, level, request)
+
+
+def _shape(value: Any) -> str:
+    """What stands where something else was expected, in a few words and without its values."""
+    if isinstance(value, dict):
+        keys = [shown(key, 30) for key in list(value)[:5]]
+        return f"its keys: {', '.join(keys)}{', ...' if len(value) > 5 else ''}" if keys else "an empty object"
+    return "a list" if isinstance(value, list) else shown(value)
 
 
 def _run_item(program: Program, item: Any, body: Any, parent: Any, request: Any, result: Result) -> None:

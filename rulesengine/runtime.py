@@ -43,6 +43,11 @@ ORDER = {
 }
 
 
+def truth(value: Any) -> bool:
+    """Whether JMESPath holds a value for true: all but null, false, and empty text, lists and objects."""
+    return bool(value) or (value == 0 and value is not False)
+
+
 def index(value: Any, position: int) -> Any:
     """The element at a position, negative from the end; null outside the list or when it is none."""
     if isinstance(value, list) and -len(value) <= position < len(value):

@@ -250,9 +250,18 @@ class _Fault:
         return _names(constraint)
 
 
+# Keys under which other engines keep what ours are for.
+_FOREIGN = {
+    "where": "when", "if": "when", "condition": "when", "filter": "when", "match": "when", "then": "emit",
+    "action": "emit", "event": "emit", "skip": "ignore", "drop": "ignore", "fields": "data", "id": "name",
+}  # fmt: skip
+
+
 def _unknown(one: _Fault) -> Diagnostic:
     known = list(_schema_at(one.schema, one.fault.schema_path))
-    return codes.E201.at(one.key_place, key=one.key, known=listed(known), hint=did_you_mean(one.key, known))
+    foreign = _FOREIGN.get(one.key.lower())
+    hint = f"did you mean {foreign!r}?" if foreign in known else did_you_mean(one.key, known)
+    return codes.E201.at(one.key_place, key=one.key, known=listed(known), hint=hint)
 
 
 def _missing(one: _Fault) -> Diagnostic:
@@ -306,7 +315,7 @@ def _expression_hint(node: Node) -> str:
     if isinstance(node.data, dict | list) and written[:1] in ("{", "["):
         return f"YAML reads this as {_found(node)}: quote the expression, '{written}'"
     if isinstance(node.data, bool | int | float):
-        return f"write '`{node.text}`' for the value itself, or '{node.text}' in quotes for text"
+        return f"write '`{node.text}`' for the value itself, or \"'{node.text}'\" for the text"
     return "write '`null`' if null is meant" if node.data is None else ""
 
 

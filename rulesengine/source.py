@@ -126,7 +126,7 @@ def read(file: str, raw: bytes, *, strict: bool = True) -> tuple[Node | None, li
     except UnicodeDecodeError as fault:
         before = Source(file, raw[: fault.start].decode("utf-8-sig"))
         place = before.place(len(before.text))
-        return None, [codes.E102.at(place, byte=f"0x{raw[fault.start]:02x}", offset=fault.start)]
+        return None, [codes.E102.at(place, byte=f"0x{raw[fault.start]:02x}", offset=fault.start + 1)]
     return _Builder(source, strict).build()
 
 
@@ -196,7 +196,7 @@ class _Builder:
     def _alias(self, event: Any) -> Node:
         node = self.anchors.get(event.anchor)
         if node is None:
-            self._fault(codes.E115.at(self._place(event), text=f"*{event.anchor}"))
+            self._fault(codes.E115.at(self._place(event), text=f"*{event.anchor}", name=event.anchor))
             return Node(self.source, None, event.start_mark.index, event.end_mark.index, "")
         self.nodes += node.size
         if self.nodes > MAX_NODES:
@@ -281,7 +281,7 @@ class _Builder:
             node = self._node_of_key(event)
             if isinstance(node.data, str) or node.style is not None:
                 return node
-        self._fault(codes.E114.at(self._place(event), kind=_KINDS.get(type(event).__name__, "null")))
+        self._fault(codes.E114.at(self._place(event), kind=_KINDS.get(type(event).__name__, "none")))
         if not isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
             self._node(event, depth + 1)
         return Node(self.source, "", event.start_mark.index, event.end_mark.index, "")
@@ -303,7 +303,7 @@ class _Builder:
         return Node(self.source, data, start, end, None, children, first.anchor, size)
 
 
-_KINDS = {"MappingStartEvent": "mapping", "SequenceStartEvent": "list"}
+_KINDS = {"MappingStartEvent": "a mapping", "SequenceStartEvent": "a list"}
 
 
 def _pairs(node: Node) -> Iterator[tuple[str, tuple[Node, Node]]]:
@@ -342,13 +342,30 @@ def _syntax_fault(source: Source, fault: Any) -> Diagnostic:
         return codes.E103.at(source.place(position), problem="a control character stands here", hint="remove it")
     start = min(mark.index, len(source.text))
     line, column = source.position(start)
-    column, hint = _quote_hint(source.line_text(line), column, _problem(fault))
+    column, hint = _quote_hint(source.line_text(line), column, str(fault))
     return codes.E103.at(source.place(source.starts[line - 1] + column - 1), problem=_problem(fault), hint=hint)
 
 
 def _problem(fault: Any) -> str:
+    """The parser's sentence in ours, its own where we have none."""
     words = str(fault.problem or "it cannot be read")
-    return f"{words} {fault.context}" if fault.context else words
+    return next((ours for theirs, ours in _SENTENCES if theirs in words), words)
+
+
+# What PyYAML's parser says of the mistakes that occur in mappings, and what an author takes from it.
+_SENTENCES = (
+    ("cannot start any token", "no value can begin with this character"),
+    ("mapping values are not allowed", "': ' makes this a key, and no key can stand here"),
+    ("did not find expected key", "more follows where the value has ended"),
+    ("did not find expected alphabetic or numeric character", "a name must follow & or *"),
+    ("did not find expected ',' or '}'", "',' or '}' must follow here"),
+    ("did not find expected ',' or ']'", "',' or ']' must follow here"),
+    ("found unexpected end of stream", "the quote is never closed"),
+    ("could not find expected ':'", "a key must be followed by ':'"),
+    ("found unknown escape character", "in double quotes YAML does not know this escape"),
+    ("did not find expected '-' indicator", "an entry of the list must begin with '-' here"),
+    ("found a tab character", "YAML indents with spaces, not with tabs"),
+)
 
 
 def _quote_hint(line: str, column: int, problem: str) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from rulesengine import codes
 from rulesengine.diagnostics import Diagnostic, did_you_mean, listed
-from rulesengine.functions import FUNCTIONS, Function, Parameter
+from rulesengine.functions import FUNCTIONS, Function
 from rulesengine.jmes import STANDARD, Standard, Tree
 from rulesengine.model import Expression
 
@@ -25,6 +25,7 @@ _FOREIGN = {
     "endswith": "ends_with", "includes": "contains",
 }  # fmt: skip
 _WORDS = ("true", "false", "null")
+_ORDINALS = ("first", "second", "third", "next")
 
 
 def check_calls(expression: Expression, tables: Sequence[str], *, has_parent: bool) -> Iterator[Diagnostic]:
@@ -56,8 +57,9 @@ def _check_standard(expression: Expression, call: Tree, function: Standard) -> I
     if found < least or (found > least and not function.variadic):
         yield _arity(expression, call, function.signature, least, None if function.variadic else least)
         return
-    for types, argument in zip(function.parameters, call.children, strict=False):
-        yield from _check_type(expression, call, function.signature, "argument", types, argument)
+    for number, argument in enumerate(call.children):
+        types = function.parameters[min(number, least - 1)]
+        yield from _check_type(expression, call, function.signature, number, types, argument)
     if function.name == "contains":
         yield from _check_contains(expression, call)
 
@@ -68,8 +70,8 @@ def _check_added(expression: Expression, call: Tree, function: Function) -> Iter
     if not least <= len(call.children) <= most:
         yield _arity(expression, call, function.signature, least, most)
         return
-    for parameter, argument in zip(function.parameters, call.children, strict=False):
-        yield from _check_argument(expression, call, function, parameter, argument)
+    for number, argument in enumerate(call.children):
+        yield from _check_argument(expression, call, function, number, argument)
 
 
 def _arity(expression: Expression, call: Tree, signature: str, least: int, most: int | None) -> Diagnostic:
@@ -81,11 +83,11 @@ def _arity(expression: Expression, call: Tree, signature: str, least: int, most:
 
 
 def _check_argument(
-    expression: Expression, call: Tree, function: Function, parameter: Parameter, argument: Tree
+    expression: Expression, call: Tree, function: Function, number: int, argument: Tree
 ) -> Iterator[Diagnostic]:
-    place = expression.place_of(argument)
+    place, parameter = expression.place_of(argument), function.parameters[number]
     if parameter.prepare is None:
-        yield from _check_type(expression, call, function.signature, parameter.name, parameter.types, argument)
+        yield from _check_type(expression, call, function.signature, number, parameter.types, argument)
     elif argument.kind != "literal" or not isinstance(argument.value, str):
         yield codes.E322.at(place, name=function.name, parameter=parameter.name, signature=function.signature)
     else:
@@ -96,7 +98,7 @@ def _check_argument(
 
 
 def _check_type(
-    expression: Expression, call: Tree, signature: str, parameter: str, types: Sequence[str], argument: Tree
+    expression: Expression, call: Tree, signature: str, number: int, types: Sequence[str], argument: Tree
 ) -> Iterator[Diagnostic]:
     """A literal, or what can only be a boolean, where another type is wanted."""
     found = _type_of(argument)
@@ -104,9 +106,10 @@ def _check_type(
     if found is None or "any" in wanted or found in wanted or (found == "null" and call.value in FUNCTIONS):
         return
     expected = " or ".join(types)
+    hint = f"write '{argument.value}' for the text" if found == "number" and "string" in wanted else signature
     yield codes.E323.at(
-        expression.place_of(argument), name=call.value, expected=expected, parameter=parameter, found=found,
-        signature=signature,
+        expression.place_of(argument), name=call.value, expected=expected, position=_ORDINALS[min(number, 3)],
+        found=found, hint=hint,
     )  # fmt: skip
 
 
@@ -144,13 +147,27 @@ def _check_contains(expression: Expression, call: Tree) -> Iterator[Diagnostic]:
 def check_traps(expression: Expression) -> Iterator[Diagnostic]:
     """Spellings that JMESPath takes for something else than their author."""
     assert expression.tree is not None
+    if expression.tree.kind == "expref":
+        yield _reference(expression, expression.tree)
     for part in expression.tree.walk():
+        yield from _check_references(expression, part)
         if part.kind == "comparator":
             yield from _check_comparison(expression, part)
         elif part.kind == "literal":
             yield from _check_literal(expression, part)
         elif part.kind == "subexpression" and part.children[0].kind == "not_expression":
             yield from _check_negation(expression, part)
+
+
+def _check_references(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
+    """`&x` anywhere but as an argument that takes one: below a call it is a fault of the argument's type."""
+    for child in part.children:
+        if child.kind == "expref" and part.kind != "function_expression":
+            yield _reference(expression, child)
+
+
+def _reference(expression: Expression, part: Tree) -> Diagnostic:
+    return codes.E329.at(expression.place_of(part), text=expression.text[part.start :].lstrip("& "))
 
 
 def _check_comparison(expression: Expression, part: Tree) -> Iterator[Diagnostic]:

@@ -1,16 +1,18 @@
 """The documentation cannot go stale: every file, command, mapping and link that a page shows is tried.
 
-A page is a session in a folder of its own, read from top to bottom. What a fenced block is, its info string says:
+A page is a session in a folder of its own, read from top to bottom; README.md in one that looks like the checkout. What
+a fenced block is, its info string says:
 
     ```yaml postino.yml         a word with a dot: the block is a file of that name
     ```diff postino.yml         lines to change in that file; hunks are separated by `@@`
-    ```console                  `$ command` lines, each followed by all that it prints (both streams)
+    ```console                  `$ command` lines, each followed by all that it prints on both streams; `...` stands for
+                                any text in a line; commands other than rules, python and echo are only for reading
     ```python                   run here, with what the blocks above have defined
     ```text output              what the Python block above prints
     ```yaml wrong E302 E321     a mapping, or a part of one, with exactly these faults
 
-A YAML block with the keys `mapping` and `rules` is a whole mapping and must check clean; one with other keys of a mapping
-is completed and must have no errors. Other languages are only for reading.
+A YAML block with the keys `mapping` and `rules` is a whole mapping and must check clean; one with other keys of a
+mapping is completed and must have no errors. Other languages are only for reading.
 
 `UPDATE_DOCS=1 python -m pytest tests/test_docs.py` rewrites the generated pages and the output of every command.
 """
@@ -178,6 +180,16 @@ def test_generated_page_is_up_to_date(name: str, made: str) -> None:
 # -- pages as sessions ------------------------------------------------------------------------------------------------
 
 
+_COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.M)
+_TRIED = ("rules", "python", "echo")
+
+
+def _holds(shown: str, printed: str) -> bool:
+    """Whether what a page shows is what was printed, `...` standing for any text in a line."""
+    parts = (re.escape(part) for part in shown.rstrip("\n").split("..."))
+    return re.fullmatch("[^\n]*".join(parts), printed) is not None
+
+
 class Session:
     """A page's own folder, and what its blocks have done in it so far."""
 
@@ -195,6 +207,13 @@ class Session:
             script.chmod(0o755)
         path = os.pathsep.join([str(commands), os.environ.get("PATH", "")])
         self.environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+
+    def enter_checkout(self) -> None:
+        """For README.md: the checkout's mappings and sample bodies, an app.yml, and what its Python stands in for."""
+        for name, target in (("mappings", "mappings"), ("tests", "tests"), ("app.yml", "mappings/apps/email.yml")):
+            (self.folder / name).symlink_to(ROOT / target)
+        body = (ROOT / "tests/samples/sendgrid.json").read_bytes()
+        self.names.update(request_body=body, send=lambda events: None, log=lambda *outcomes: None)
 
     def write(self, block: Block) -> None:
         """Put a file block into the folder; a Python file is tried too."""
@@ -237,11 +256,13 @@ class Session:
         return done.stdout.rstrip("\n")
 
     def console(self, block: Block) -> str:
-        """The text of a console block as it should be."""
+        """The text of a console block as it should be: its own where that holds."""
         assert block.text.startswith("$ "), f"{block.where}: a console block begins with `$ command`"
-        commands = [line for line in block.text.splitlines() if line.startswith("$ ")]
-        shown = [(line, self.run(line.removeprefix("$ "))) for line in commands]
-        return "".join(f"{line}\n{output}\n" if output else f"{line}\n" for line, output in shown)
+        told = []
+        for command, shown in _COMMAND.findall(block.text):
+            printed = self.run(command) if command.split()[0] in _TRIED else shown.rstrip("\n")
+            told += [f"$ {command}\n", shown if _holds(shown, printed) else f"{printed}\n".lstrip("\n")]
+        return "".join(told)
 
     def python(self, block: Block) -> None:
         """Run a Python block; a traceback leads to the line of the page."""
@@ -280,12 +301,14 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_what_a_page_shows_is_so(page: Path, session: Session) -> None:
+    if page.parent == ROOT:
+        session.enter_checkout()
     stale: list[tuple[Block, str]] = []
     for block in blocks_of(page):
         text = session.step(block)
-        if UPDATE and text != block.text:
+        if text != block.text:
+            assert UPDATE, f"{block.where}: stale ({UPDATE_WITH}), it should be:\n{text}"
             stale.append((block, text))
-        assert UPDATE or text == block.text, block.where
     if stale:
         _rewrite(page, stale)
 
