@@ -117,6 +117,11 @@ class _PlacedParser(parser.Parser):
         node["start"] = token["start"]
         return node
 
+    def _token_nud_expref(self, token: dict[str, Any]) -> dict[str, Any]:
+        node: dict[str, Any] = super()._token_nud_expref(token)
+        node["start"] = token["start"]
+        return node
+
     def _token_led_lparen(self, left: dict[str, Any]) -> dict[str, Any]:
         node: dict[str, Any] = super()._token_led_lparen(left)
         node.update(start=left["start"], length=left["length"])

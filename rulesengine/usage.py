@@ -167,7 +167,7 @@ def _check_references(expression: Expression, part: Tree) -> Iterator[Diagnostic
 
 
 def _reference(expression: Expression, part: Tree) -> Diagnostic:
-    return codes.E329.at(expression.place_of(part), text=expression.text[part.start :].lstrip("& "))
+    return codes.E329.at(expression.place_of(part), text=expression.text[part.start + 1 :].strip())
 
 
 def _check_comparison(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
