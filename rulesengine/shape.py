@@ -56,9 +56,9 @@ RULE: Schema = {
     "when": EXPRESSION,
     "emit": {"type": ["string", "dict", "list"], "empty": False, "required": True, "excludes": "ignore"},
     "ignore": {**TEXT, "required": True, "excludes": ["emit", "list_id", "identifiers", "data"]},
-    "list_id": EXPRESSION,
-    "identifiers": FIELDS,
-    "data": FIELDS,
+    "list_id": {**EXPRESSION, "excludes": "ignore"},
+    "identifiers": {**FIELDS, "excludes": "ignore"},
+    "data": {**FIELDS, "excludes": "ignore"},
 }
 EMISSION: Schema = {
     "metric": {**TEXT, "excludes": ["table", "type"]},
@@ -119,7 +119,8 @@ def check_mapping(root: Node) -> Iterator[Diagnostic]:
 def _check_emission(root: Node, node: Node, path: Path, *, allow_list: bool) -> Iterator[Diagnostic]:
     if isinstance(node.children, dict) and node.data:
         yield from _faults(node, EMISSION, path, _where(path))
-        if not {"metric", "table", "key", "type", "action"} & set(node.data):
+        misspelt = any(nearest(key, EMISSION) for key in node.data if key not in EMISSION)
+        if not misspelt and not {"metric", "table", "key", "type", "action"} & set(node.data):
             yield codes.E202.at(node.place, where=_where(path), key="metric", hint="or `table` and `key`")
     elif isinstance(node.data, list) and allow_list:
         for index, child in enumerate(node.children):

@@ -6,7 +6,7 @@ a fenced block is, its info string says:
     ```yaml postino.yml         a word with a dot: the block is a file of that name
     ```diff postino.yml         lines to change in that file; hunks are separated by `@@`
     ```console                  `$ command` lines, each followed by all that it prints on both streams; `...` stands for
-                                any text in a line; commands other than rules, python and echo are only for reading
+                                any text in a line; other commands than rules, python, echo and cat are not run
     ```python                   run here, with what the blocks above have defined
     ```text output              what the Python block above prints
     ```yaml wrong E302 E321     a mapping, or a part of one, with exactly these faults
@@ -40,10 +40,10 @@ import yaml
 from click.testing import CliRunner
 
 import rulesengine
-from rulesengine import loading, shape
+from rulesengine import Engine, loading, shape
 from rulesengine.cli import main
 from rulesengine.codes import BY_NUMBER
-from rulesengine.diagnostics import Diagnostic, render
+from rulesengine.diagnostics import render
 from rulesengine.expressions import compile_expression
 from rulesengine.functions import FUNCTIONS, Example, Function
 from rulesengine.jmes import STANDARD, JMESPathError
@@ -110,6 +110,7 @@ def name_of(value: Path | Block) -> str:
 def functions_page() -> str:
     """docs/functions.md."""
     added = "\n".join(_function_section(function) for function in FUNCTIONS.values())
+    listed = " ·\n".join(f"[{name}](#{name})" for name in FUNCTIONS)
     standard = "\n".join(f"- `{function.signature}`" for function in STANDARD.values())
     return f"""\
 <!-- Made from rulesengine.functions.FUNCTIONS and rulesengine.jmes.STANDARD by `{UPDATE_WITH}`. Do not edit. -->
@@ -118,7 +119,7 @@ def functions_page() -> str:
 
 `rules functions NAME` shows one of them. All of the first list pass null through: an argument that is null gives null.
 
-{" ".join(f"[{name}](#{name})" for name in FUNCTIONS)}
+{listed}
 
 ## Added to JMESPath
 
@@ -133,7 +134,7 @@ fail on null; an item on which an expression fails is rejected.
 
 
 def _function_section(function: Function) -> str:
-    examples = "\n".join(_example(example) for example in function.examples)
+    examples = "\n\n".join(_example(example) for example in function.examples)
     return f"### {function.name}\n\n`{function.signature}`\n\n{function.sentence}\n\n```text\n{examples}\n```\n"
 
 
@@ -181,7 +182,7 @@ def test_generated_page_is_up_to_date(name: str, made: str) -> None:
 
 
 _COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.M)
-_TRIED = ("rules", "python", "echo")
+_TRIED = ("rules", "python", "echo", "cat")
 
 
 def _holds(shown: str, printed: str) -> bool:
@@ -353,10 +354,6 @@ def _keys(text: str) -> list[str]:
     return re.findall(r"^([A-Za-z_]\w*):", text, re.M)
 
 
-def _check(text: str, app: File) -> tuple[Diagnostic, ...]:
-    return loading.check_files(Files((File("mapping.yml", text.encode()),), app)).diagnostics
-
-
 @pytest.mark.parametrize("block", YAML_BLOCKS, ids=name_of)
 def test_yaml_block(block: Block) -> None:
     keys = _keys(block.text)
@@ -365,14 +362,15 @@ def test_yaml_block(block: Block) -> None:
         return
     whole = {"mapping", "rules"} <= {*keys}
     missing = "" if whole else "".join(text for key, text in _COMPLETION.items() if key not in keys)
-    app = _app_for(block, whole=whole)
-    found = [one for one in _check(block.text + missing, app) if one.place.file != "app.yml"]
+    files = Files((File("mapping.yml", (block.text + missing).encode()),), _app_for(block, whole=whole))
+    found = [one for one in loading.check_files(files).diagnostics if one.place.file != "app.yml"]
     errors = [one.code.number for one in found if one.is_error]
     if block.is_wrong:
-        expected = block.faults
-        assert sorted(errors) == sorted(expected) if expected else errors, render(found)
+        assert errors, "nothing is wrong with it"
+        assert sorted(errors) == sorted(block.faults or errors), render(found)
     else:
         assert not (found if whole else errors), render(found)
+        assert len(Engine(files).providers) == 1
 
 
 # What language.md says in words.

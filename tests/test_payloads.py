@@ -459,7 +459,7 @@ def test_how_long_a_line_of_a_gz_is_skipped(length: int, given_up: bool) -> None
 
 @pytest.mark.parametrize("lines", [True, False])
 def test_files_the_system_does_not_give(tmp_path: Path, lines: bool) -> None:
-    for path, words in ((tmp_path / "none.json", "No such file"), (tmp_path, "Is a directory")):
+    for path, words in ((tmp_path / "none.json", "no such file"), (tmp_path, "is a directory")):
         (block,) = blocks(str(path), lines)
         assert (block.line, block.data, block.error and block.error.code) == (1, b"", codes.E504)
         assert missing_words(message(block), [str(path), words]) == []
@@ -473,7 +473,7 @@ class Failing(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
         if self.reads == 3:
-            raise OSError(5, "Input/output error")
+            raise OSError(5, "input/output error")
         return super().read(size)
 
 
@@ -482,7 +482,7 @@ def test_a_file_that_fails_while_it_is_read(lines: bool, kept: list[bytes]) -> N
     found = list(blocks("-", lines, stdin=Failing(b"[1]\n[2]\n"), _size=4))
     assert [block.data for block in found] == kept
     assert (found[-1].error and found[-1].error.code) == codes.E504
-    assert "cannot read -: Input/output error" in message(found[-1])
+    assert "cannot read -: input/output error" in message(found[-1])
 
 
 def test_a_file_that_fails_at_once() -> None:
@@ -573,7 +573,7 @@ def test_a_folder_that_cannot_be_listed_does_not_vanish(tmp_path: Path, monkeypa
 
     def refusing(path: str) -> object:
         if path == str(closed):
-            raise PermissionError(13, "Permission denied", path)
+            raise PermissionError(13, "permission denied", path)
         return scandir(path)
 
     monkeypatch.setattr("os.scandir", refusing)
