@@ -17,7 +17,7 @@ E105 = Code(
     "E105",
     "a scalar that YAML versions read differently",
     "{text} without quotes is {meaning} to some YAML readers and text to others",
-    "write '{text}' in quotes if the text is meant{instead}",
+    "quote it: '{text}'; where an expression stands, the text is \"'{text}'\"{instead}",
 )
 E106 = Code(
     "E106", "too many aliases", "aliases expand this file to more than {limit:,} nodes", "write out what is repeated"
@@ -172,7 +172,7 @@ E328 = Code(
     "E328",
     "word that is a field",
     "{name} without backticks is a field of the item, not the value",
-    "write `{name}`",
+    "write `{value}`",
 )
 
 E329 = Code(
@@ -181,6 +181,8 @@ E329 = Code(
     "&{text} is a reference to an expression, not its value",
     "leave out the &; only sort_by(), max_by(), min_by() and map() take one",
 )
+
+E330 = Code("E330", "comparison of different types", "this compares {left} with {right}: they are never equal")
 
 # -- app.yml and vocabulary -------------------------------------------------------------------------------------------
 E401 = Code(
@@ -208,7 +210,7 @@ E504 = Code("E504", "payload cannot be read", "{reason}")
 E505 = Code("E505", "step of each yields nothing", "{where} yields null: the body has another shape ({shape})")
 E506 = Code("E506", "expression failed", "{where}: {reason}")
 E507 = Code("E507", "not text", "{where} must be text, not {found}; text(...) turns a number into text")
-E508 = Code("E508", "event without identifier", "the event of {rule} has no identifier with a value (tried: {tried})")
+E508 = Code("E508", "event without identifier", "the event of {rule!r} has no identifier with a value (tried: {tried})")
 E509 = Code("E509", "required value missing", "{where} has no value, and the event needs one")
 E510 = Code(
     "E510",

@@ -16,7 +16,7 @@ from rulesengine.codegen import Program, compile_mapping
 from rulesengine.diagnostics import Diagnostic, did_you_mean, has_errors, listed
 from rulesengine.errors import InvalidApp, InvalidMapping, PayloadError, UnknownProvider
 from rulesengine.loading import Checked, Files
-from rulesengine.payloads import DEFAULT_LIMITS, Limits, decode
+from rulesengine.payloads import DEFAULT_LIMITS, FORMATS, Limits, decode
 from rulesengine.running import Result, reject_body, run_body
 
 StrPath = str | os.PathLike[str]
@@ -29,6 +29,7 @@ class Engine:
 
     def __init__(self, files: Files, limits: Limits = DEFAULT_LIMITS) -> None:
         """Check and compile; use `Engine.load` to read the files first. Raises `InvalidMapping` or `InvalidApp`."""
+        self._programs: dict[str, Program] = {}
         checked = loading.check_files(files)
         if has_errors(checked.diagnostics):
             raise _invalid(checked.diagnostics, files.app.name)
@@ -49,9 +50,12 @@ class Engine:
         """An engine of the mappings that a file, a folder or a bundled name stands for (or several of these).
 
         `app` is the app.yml they are checked against, `vocabulary` a file to replace the bundled `odp.yml`. Raises
-        `InvalidMapping` with every diagnostic of all files, or `InvalidApp`, a kind of it, when app.yml has faults.
+        `InvalidMapping` with every diagnostic of all files, or `InvalidApp`, a kind of it, when app.yml has faults;
+        ValueError for an empty sequence of mappings.
         """
         paths = [mappings] if isinstance(mappings, str | os.PathLike) else list(mappings)
+        if not paths:
+            raise ValueError("no mappings are named")
         files, faults = loading.gather(paths, app, vocabulary)
         if files is None:
             raise _invalid(tuple(faults), os.fspath(app))
@@ -83,8 +87,10 @@ class Engine:
         """What becomes of a body as it came: decoded as the mapping's `payload.format` says, or as `formats` does.
 
         Where the formats get to ndjson each line is a body of its own. `into` is a result to add to. Raises
-        `UnknownProvider`.
+        `UnknownProvider`, and ValueError for a format that is none of `payloads.FORMATS`.
         """
+        if formats is not None and not set(formats) <= set(FORMATS):
+            raise ValueError(f"formats must be of {listed(FORMATS)}, not {formats!r}")
         program, result = self._program(provider), into if into is not None else Result()
         whole, by_line = _split(formats or program.mapping.payload.formats)
         lines = [one for one in body.split(b"\n") if one.strip()] if by_line else []
@@ -141,7 +147,7 @@ class Engine:
         except KeyError:
             hint = did_you_mean(provider, self._programs)
             known = f"no mapping for provider {provider!r} (there are: {listed(self._programs)})"
-            raise UnknownProvider(f"{known} {hint}".strip()) from None
+            raise UnknownProvider(f"{known}; {hint}" if hint else known) from None
 
     def __reduce__(self) -> tuple[type[Engine], tuple[Files, Limits]]:
         return Engine, (self._files, self._limits)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+from rulesengine.diagnostics import shown
+
 # What a value that is no object answers to every field: nothing.
 NOTHING: dict[str, Any] = {}
 
@@ -24,9 +26,11 @@ def equal(left: Any, right: Any) -> bool:
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool | None]:
     def ordered(left: Any, right: Any) -> bool | None:
-        if _has_order(left) and _has_order(right):
-            return compare(left, right)
-        return None
+        if not (_has_order(left) and _has_order(right)):
+            return None
+        if isinstance(left, str) is not isinstance(right, str):  # jmespath too fails with a TypeError here
+            raise TypeError(f"an order holds between two numbers or two texts, not {shown(left)} and {shown(right)}")
+        return compare(left, right)
 
     return ordered
 

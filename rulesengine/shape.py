@@ -17,7 +17,7 @@ from cerberus import errors
 from rulesengine import codes
 from rulesengine.diagnostics import Diagnostic, did_you_mean, listed, nearest, shown
 from rulesengine.payloads import FORMATS
-from rulesengine.source import Node, Path
+from rulesengine.source import Node, Path, quoted
 
 Schema = dict[str, Any]
 
@@ -314,7 +314,7 @@ def _expression_hint(node: Node) -> str:
         return node.swallowed()
     written = node.source.text[node.start : node.end].strip()
     if isinstance(node.data, dict | list) and written[:1] in ("{", "["):
-        return f"YAML reads this as {_found(node)}: quote the expression, '{written}'"
+        return f"YAML reads this as {_found(node)}: quote the expression: {quoted(written)}"
     if isinstance(node.data, bool | int | float):
         return f"write '`{node.text}`' for the value itself, or \"'{node.text}'\" for the text"
     return "write '`null`' if null is meant" if node.data is None else ""

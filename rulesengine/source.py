@@ -208,7 +208,7 @@ class _Builder:
         if self.strict and event.tag is not None and event.tag != "!":
             place = self.source.place(event.start_mark.index)
             written = place.snippet[place.column - 1 :].rstrip()
-            self._fault(codes.E109.at(place, tag=written.split()[0], text=_quoted(written)))
+            self._fault(codes.E109.at(place, tag=written.split()[0], text=quoted(written)))
 
     def _scalar(self, event: Any) -> Node:
         start, end, text = event.start_mark.index, event.end_mark.index, event.value
@@ -234,9 +234,9 @@ class _Builder:
 
     def _check_ambiguous(self, text: str, start: int, end: int) -> None:
         if _YAML_11_BOOLEAN.match(text):
-            meaning, instead = "a boolean", ", true or false if that is meant"
+            meaning, instead = "a boolean", f"; the value is `{text.lower() in ('true', 'yes', 'on')}`".lower()
         elif _YAML_11_NULL.match(text):
-            meaning, instead = "null", ", null if that is meant"
+            meaning, instead = "null", "; the value is `null`"
         elif _YAML_11_NUMBER.match(text):
             meaning, instead = "a number", ""
         else:
@@ -378,11 +378,12 @@ def _quote_hint(line: str, column: int, problem: str) -> tuple[int, str]:
     if value[:1] == "{" and "flow mapping" in problem and re.match(r"\{ *\w+:", value):
         return column, "within {...} a value with brackets, braces or commas needs quotes; or write the keys on lines"
     if value and value[0] in _NEEDS_QUOTES:
-        return start + 1, f"a value that begins with {value[0]} needs quotes: {_quoted(value)}"
+        return start + 1, f"a value that begins with {value[0]} needs quotes: {quoted(value)}"
     if "mapping values" in problem and ": " in value:
-        return column, f"a value with ': ' in it needs quotes: {_quoted(value)}"
+        return column, f"a value with ': ' in it needs quotes: {quoted(value)}"
     return column, ""
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A value as YAML takes it in quotes, of the kind that needs fewer escapes."""
     return f'"{value}"' if "'" in value and '"' not in value else "'" + value.replace("'", "''") + "'"

@@ -24,7 +24,15 @@ _FOREIGN = {
     "string": "text", "str": "text", "number": "to_number", "int": "to_number", "startswith": "starts_with",
     "endswith": "ends_with", "includes": "contains",
 }  # fmt: skip
-_WORDS = ("true", "false", "null")
+_WORDS = {"true": "true", "false": "false", "null": "null", "none": "null", "nil": "null"}
+# What the functions of JMESPath itself yield, where it is always the same; jmespath does not say.
+_RETURNS = {
+    **dict.fromkeys(("abs", "avg", "ceil", "floor", "length", "sum", "to_number"), "number"),
+    **dict.fromkeys(("contains", "ends_with", "starts_with"), "boolean"),
+    **dict.fromkeys(("join", "to_string", "type"), "string"),
+    **dict.fromkeys(("keys", "map", "sort", "sort_by", "to_array", "values"), "array"),
+    "merge": "object",
+}
 _ORDINALS = ("first", "second", "third", "next")
 
 
@@ -34,9 +42,32 @@ def check_calls(expression: Expression, tables: Sequence[str], *, has_parent: bo
     for part in expression.tree.walk():
         if part.kind == "function_expression":
             yield from _check_call(expression, part, tables, has_parent)
+        elif part.kind == "subexpression":
+            yield from _check_method(expression, part)
+
+
+def _check_method(expression: Expression, chain: Tree) -> Iterator[Diagnostic]:
+    """`email.lower()`: to JMESPath a call without an argument, whose value the field is not."""
+    subject, *following = chain.children
+    for part in following:
+        if part.kind == "function_expression" and not part.children and _takes_arguments(part.value):
+            hint = f"write {part.value}({subject.value})" if subject.kind == "field" else f"write {part.value}(...)"
+            yield codes.E303.at(
+                expression.place_of(part), name=part.value, expected="an argument", found="none", hint=hint
+            )
+
+
+def _takes_arguments(name: str) -> bool:
+    return bool(FUNCTIONS[name].parameters) if name in FUNCTIONS else name in STANDARD
+
+
+def _is_method(expression: Expression, call: Tree) -> bool:
+    return not call.children and expression.text[: call.start].rstrip().endswith(".")
 
 
 def _check_call(expression: Expression, call: Tree, tables: Sequence[str], has_parent: bool) -> Iterator[Diagnostic]:
+    if _takes_arguments(call.value) and _is_method(expression, call):
+        return  # see _check_method
     place, name = expression.place_of(call), call.value
     if name in STANDARD:
         yield from _check_standard(expression, call, STANDARD[name])
@@ -103,10 +134,13 @@ def _check_type(
     """A literal, or what can only be a boolean, where another type is wanted."""
     found = _type_of(argument)
     wanted = {one.split("-")[0] for one in types}
+    if wanted == {"expref"} and found != "expref":
+        found = "a value"
     if found is None or "any" in wanted or found in wanted or (found == "null" and call.value in FUNCTIONS):
         return
     expected = " or ".join(types)
-    hint = f"write '{argument.value}' for the text" if found == "number" and "string" in wanted else signature
+    hint = f"write '{argument.value}' for the text" if _is_number(argument) and "string" in wanted else signature
+    hint = f"write &{argument.value}" if "expref" in wanted and argument.kind == "field" else hint
     yield codes.E323.at(
         expression.place_of(argument), name=call.value, expected=expected, position=_ORDINALS[min(number, 3)],
         found=found, hint=hint,
@@ -118,10 +152,17 @@ def _type_of(tree: Tree) -> str | None:
         return "expref"
     if tree.kind in ("comparator", "not_expression"):
         return "boolean"
+    if tree.kind == "function_expression":
+        added = FUNCTIONS[tree.value].returns if tree.value in FUNCTIONS else "any"
+        return _RETURNS.get(tree.value, None if added == "any" else added)
     if tree.kind != "literal":
         return None
     types = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
     return types.get(type(tree.value), "null")
+
+
+def _is_number(tree: Tree) -> bool:
+    return tree.kind == "literal" and _type_of(tree) == "number"
 
 
 def _check_table(expression: Expression, call: Tree, tables: Sequence[str]) -> Iterator[Diagnostic]:
@@ -176,15 +217,30 @@ def _check_comparison(expression: Expression, part: Tree) -> Iterator[Diagnostic
             continue
         if side.quoted and expression.text[side.start : side.start + 1] == '"':
             yield codes.E321.at(expression.place_of(side), name=side.value)
-        elif side.value in _WORDS:
-            yield codes.E328.at(expression.place_of(side), name=side.value)
+        elif side.value.lower() in _WORDS:
+            yield codes.E328.at(expression.place_of(side), name=side.value, value=_WORDS[side.value.lower()])
+    yield from _check_types(expression, part)
+
+
+def _check_types(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
+    """Sides of which each can only have one type, and not the same: `length(tags) == '5'`."""
+    left, right = (_type_of(side) for side in part.children)
+    if part.value not in ("eq", "ne") or None in (left, right) or "null" in (left, right) or left == right:
+        return
+    literal = next((side for side in part.children if side.kind == "literal"), None)
+    hint = ""
+    if literal is not None and {left, right} == {"number", "string"}:
+        hint = f"write `{literal.value}`" if isinstance(literal.value, str) else f"write '{literal.value}'"
+    yield codes.E330.at(expression.place_of(part), left=f"a {left}", right=f"a {right}", hint=hint)
 
 
 def _check_literal(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
     written = expression.text[part.start + 1 : part.start + part.length].rstrip().removesuffix("`").strip()
     quietly = isinstance(part.value, str) and expression.text[part.start] == "`" and not written.startswith('"')
     if quietly:
-        yield codes.E325.at(expression.place_of(part), text=written)
+        meant = _WORDS.get(written.lower())
+        hint = f"write `{meant}`, or '{written}' for the text" if meant else None
+        yield codes.E325.at(expression.place_of(part), text=written, hint=hint)
 
 
 def _check_negation(expression: Expression, chain: Tree) -> Iterator[Diagnostic]:

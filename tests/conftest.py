@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from rulesengine import Engine, Result
@@ -24,9 +25,15 @@ HEADER = {"mapping": 1, "provider": "test", "event": {"identifiers": {"email": "
 
 def files_of(*mappings: str | dict[str, Any], app: str = APP) -> Files:
     """Mapping texts, or data under `HEADER`, as files `0.yml`, `1.yml`... beside an app.yml."""
-    texts = [one if isinstance(one, str) else json.dumps({**HEADER, **one}) for one in mappings]
+    texts = [one if isinstance(one, str) else _as_yaml({**HEADER, **one}) for one in mappings]
     named = tuple(File(f"{number}.yml", text.encode()) for number, text in enumerate(texts))
     return Files(named, File("app.yml", app.encode()))
+
+
+def _as_yaml(data: dict[str, Any]) -> str:
+    """JSON that YAML reads: it knows no surrogate pairs, and folds some line breaks within quotes."""
+    text = json.dumps(data, ensure_ascii=False)
+    return re.sub("[\x7f-\xa0\u2028\u2029\ufeff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def check(*mappings: str | dict[str, Any], app: str = APP) -> Checked:

@@ -266,7 +266,7 @@ def test_every_standard_function_is_in_the_table() -> None:
     assert [name for name in STANDARD if f"{name}(" not in written] == []
 
 
-@pytest.mark.parametrize("text", [text for text, fault in FAULTS.items() if fault.endswith(("Arity", "Type"))])
+@pytest.mark.parametrize("text", ["nope(a)", "length()", "not_null()", "length(one)", "abs(text)", "lower(one)"])
 def test_faults_of_running_wait_until_they_are_reached(text: str) -> None:
     """A wrong call behind `&&` does not matter until the left side holds, as in jmespath."""
     assert compile_expression(f"missing && {text}").search(DATA) is None
