@@ -340,7 +340,7 @@ def test_it_does_no_io_once_loaded(folder: Path) -> None:
         engine.mapping_id("one")
     assert seen == []
     assert [event["data"] for event in result.events] == [{"a": 1769814000, "b": 1}]
-    assert [one.place.snippet[:9] for one in result.rejected if one.place] == ["    data:", "    data:"]
+    assert [one.place.snippet[:9] for one in result.rejected if one.place] == ["    data:", "  - emit:"]
 
 
 def test_io_is_noticed(folder: Path) -> None:
