@@ -11,10 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import Tree
+
+
+class AnyOther(Enum):
+    """In place of a known text: any value that the expressions at hand do not compare it with, null included."""
+
+    ANY_OTHER = "any other"
+
+
+ANY_OTHER = AnyOther.ANY_OTHER
+Known = str | AnyOther
 
 # Texts and None; None (the object, not the set) stands for "cannot be bounded".
 Values = frozenset[str | None]
@@ -130,10 +141,11 @@ def literal_list(tree: Tree) -> list[Any] | None:
     return None
 
 
-def decide(when: Tree | None, known: Mapping[str, str]) -> bool | None:
-    """Whether a condition holds when the parts in `known` have these texts: yes, no, or None for "it depends".
+def decide(when: Tree | None, known: Mapping[str, Known]) -> bool | None:
+    """Whether a condition holds when the parts in `known` have these values: yes, no, or None for "it depends".
 
-    None as the condition is the condition of a rule without `when`: it always holds.
+    Where it says no, or yes, the condition may still fail while it is evaluated. None as the condition is the condition
+    of a rule without `when`: it always holds.
     """
     if when is None:
         return True
@@ -144,11 +156,12 @@ def decide(when: Tree | None, known: Mapping[str, str]) -> bool | None:
         return None if inner is None else not inner
     subject, values = _membership(when)
     if subject is not None and subject.key in known:
-        return known[subject.key] in values
+        value = known[subject.key]
+        return value in values if isinstance(value, str) else False
     return _decide_other(when, known)
 
 
-def _decide_both(when: Tree, known: Mapping[str, str]) -> bool | None:
+def _decide_both(when: Tree, known: Mapping[str, Known]) -> bool | None:
     settles = when.kind == "or_expression"  # true settles an or, false an and
     sides = [decide(child, known) for child in when.children]
     if settles in sides:
@@ -156,16 +169,16 @@ def _decide_both(when: Tree, known: Mapping[str, str]) -> bool | None:
     return None if None in sides else not settles
 
 
-def _decide_other(when: Tree, known: Mapping[str, str]) -> bool | None:
-    if when.key in known:
+def _decide_other(when: Tree, known: Mapping[str, Known]) -> bool | None:
+    if isinstance(known.get(when.key), str):
         return bool(known[when.key])
     if when.kind == "comparator" and when.value == "ne":
         equal = decide(Tree("comparator", "eq", when.children), known)
         return None if equal is None else not equal
     if when.kind == "function_expression" and when.value in ("starts_with", "ends_with") and len(when.children) == 2:
         subject, part = when.children
-        if subject.key in known and part.kind == "literal" and isinstance(part.value, str):
-            text = known[subject.key]
+        text = known.get(subject.key)
+        if isinstance(text, str) and part.kind == "literal" and isinstance(part.value, str):
             return text.startswith(part.value) if when.value == "starts_with" else text.endswith(part.value)
     return None
 

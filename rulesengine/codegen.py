@@ -10,12 +10,14 @@ No YAML, no checks and no I/O here, and nothing is parsed, looked up by name or 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rulesengine import codes, model, runtime
 from rulesengine.diagnostics import Code, Place, printable, shown
+from rulesengine.dispatch import Candidate, Plan, plan
 from rulesengine.model import IGNORE, Emission, Expression, Field, Rule, Table
 from rulesengine.translate import ITEM, Namespace, Origin, Translator, Writer
 from rulesengine.vocabulary import Metric, Vocabulary
@@ -49,7 +51,7 @@ class Program:
     item: ItemFunction
     event: ItemFunction | None
     origins: tuple[Origin | None, ...]
-    rules: tuple[tuple[int, Rule], ...]
+    rules: tuple[tuple[int, Rule | None], ...]
     file: str
 
     def place_at(self, line: int) -> tuple[str, Place] | None:
@@ -63,7 +65,7 @@ class Program:
         return ("", written) if isinstance(written, Place) else None
 
     def rule_at(self, line: int) -> Rule | None:
-        """The rule whose lines of `source` hold this one (from 1): each begins at its line and ends at the next."""
+        """The rule that a line of `source` (from 1) was written for: each begins at its line and ends at the next."""
         before = [rule for start, rule in self.rules if start <= line]
         return before[-1] if before else None
 
@@ -98,7 +100,8 @@ class _Compiler:
         self.mapping, self.vocabulary, self.channel, self.declared = mapping, vocabulary, channel, declared
         self.namespace = Namespace()
         self.lines: list[tuple[str, Origin | None]] = []
-        self.rules: list[tuple[int, Rule]] = []
+        self.rules: list[tuple[int, Rule | None]] = []
+        self.shared: dict[int, str] = {}
         self.writer, self.translator = Writer(), Translator(Writer(), self.namespace)
 
     # -- functions ----------------------------------------------------------------------------------------------------
@@ -119,6 +122,7 @@ class _Compiler:
     def _end(self, name: str) -> str:
         self.lines.append((f"def {name}({_PARAMETERS}):", None))
         self.lines.extend(self.writer.lines)
+        self.rules.append((len(self.lines) + 1, None))
         self.lines.extend([("", None), ("", None)])
         return name
 
@@ -129,29 +133,69 @@ class _Compiler:
         return self._end(name)
 
     def item_function(self) -> None:
-        """The function that maps an item, rule after rule."""
-        self._begin(item_is_null=False)
-        for rule in self.mapping.rules:
-            self._rule(rule)
-        if not self.mapping.rules[-1].takes_all:
-            self.writer.line(f"return {self._object('outcome:u', 'UNMATCHED', UNMATCHED)}, None, None")
-        self._end("map_item")
+        """The function that maps an item: rule after rule, or those of its event where these can be told apart."""
+        branches = plan(self.mapping)
+        if branches is None:
+            candidates = (Candidate(rule, rule.when.tree if rule.when else None) for rule in self.mapping.rules)
+            self._branch("map_item", tuple(candidates))
+            return
+        self._shared_rules(branches)
+        names = {
+            branch.events: self._branch(f"on_{n}", branch.candidates, branch.events)
+            for n, branch in enumerate(branches.branches, start=1)
+        }
+        self._branch("on_any_other", branches.other.candidates)
+        self._switch(branches, names)
 
-    def _rule(self, rule: Rule) -> None:
-        self.writer.origin = None
+    def _shared_rules(self, branches: Plan) -> None:
+        """A function of its own for what a rule emits that several branches can come to."""
+        uses = Counter(one.rule.index for branch in (*branches.branches, branches.other) for one in branch.candidates)
+        for rule in self.mapping.rules:
+            if uses[rule.index] > 1 and rule.ignore is None:
+                self._begin(item_is_null=False)
+                self._start_rule(rule)
+                self._outcome(rule)
+                self.shared[rule.index] = self._end(f"emit_{rule.index}")
+
+    def _branch(self, name: str, candidates: tuple[Candidate, ...], events: tuple[str, ...] = ()) -> str:
+        """A function that tries these rules in turn."""
+        self._begin(item_is_null=False)
+        if events:
+            self.writer.line(f"# {printable(', '.join(events))}")
+        for one in candidates:
+            self._start_rule(one.rule)
+            if one.when is None:
+                self._outcome(one.rule)
+                return self._end(name)
+            assert one.rule.when is not None
+            self.writer.origin = (one.rule.when, 0)
+            with self.translator.block(f"if {_bare(self.translator.test(one.when, ITEM))}:"):
+                self._outcome(one.rule)
+        self.writer.line(f"return {self._object('outcome:u', 'UNMATCHED', UNMATCHED)}, None, None")
+        return self._end(name)
+
+    def _switch(self, branches: Plan, names: Mapping[tuple[str, ...], str]) -> None:
+        """The function that finds the branch of an item's event in a dict."""
+        self._begin(item_is_null=False)
+        event = self.translator.atom(branches.event, ITEM, "event")
+        self.writer.line(f"branch = BRANCHES.get({event}, on_any_other) if isinstance({event}, str) else on_any_other")
+        self.writer.line(f"return branch({_PARAMETERS})")
+        self._end("map_item")
+        entries = [(self.namespace.text(one), name) for events, name in names.items() for one in events]
+        self.lines.append(("BRANCHES = {", None))
+        self.lines.extend((f"    {text}: {name},", None) for text, name in entries)
+        self.lines.append(("}", None))
+
+    def _start_rule(self, rule: Rule) -> None:
         # Line 1 of the function is its `def`, which `_end` writes above what the writer holds.
         self.rules.append((len(self.lines) + len(self.writer.lines) + 2, rule))
+        self.writer.origin = None
         self.writer.line(f"# {printable(rule.label)}  {printable(str(rule.place))}")
-        if rule.when is None:
-            self._outcome(rule)
-            return
-        assert rule.when.tree is not None
-        self.writer.origin = (rule.when, 0)
-        test = self.translator.test(rule.when.tree, ITEM)
-        with self.translator.block(f"if {_bare(test)}:"):
-            self._outcome(rule)
 
     def _outcome(self, rule: Rule) -> None:
+        if rule.index in self.shared:
+            self.writer.line(f"return {self.shared[rule.index]}({_PARAMETERS})")
+            return
         if rule.ignore is not None:
             ignored = self._object("outcome:i", "IGNORED", IGNORED)
             reason = self._object(f"reason:{rule.index}", f"REASON_{rule.index}", rule.ignore)
@@ -244,7 +288,7 @@ class _Compiler:
         identifiers = self._identifiers(rule, emission)
         data = self._data(rule, emission, metric)
         if metric.spec is not None:
-            kind, action = (self._object(f"text:{text}", "TEXT", text) for text in metric.spec[:2])
+            kind, action = (self.namespace.text(text) for text in metric.spec[:2])
         else:
             kind, action = f"{metric.name}[0]", f"{metric.name}[1]"
         return f"{{'type': {kind}, 'action': {action}, 'identifiers': {identifiers}, 'data': {data}}}"
@@ -297,7 +341,7 @@ class _Compiler:
 
     def _update_type(self, metric: _Metric, data: str) -> None:
         if metric.spec is not None and metric.spec[2] is not None:
-            update = self._object(f"text:{metric.spec[2]}", "TEXT", metric.spec[2])
+            update = self.namespace.text(metric.spec[2])
             self.writer.line(f"{data}['reachability_update_type'] = {update}")
         elif metric.may_have_update:
             self.writer.line(f"if {metric.name}[2] is not None:")
@@ -311,10 +355,8 @@ class _Compiler:
         return self.translator.atom(expression.tree, ITEM, hint)
 
     def _object(self, key: str, hint: str, value: Any) -> str:
-        """The name of a constant; texts that are plain words show in it."""
-        plain = isinstance(value, str) and hint == "TEXT" and value.replace("_", "").replace("-", "").isalnum()
-        label = f"TEXT_{value.replace('-', '_')}" if plain and value.isascii() and len(value) <= 40 else hint
-        return self.namespace.bind(key, label, lambda: value)
+        """The name of a constant."""
+        return self.namespace.bind(key, hint, lambda: value)
 
     def _key(self, field: Field) -> str:
         return self.translator.text(field.name)

@@ -54,6 +54,8 @@ class Function:
     sentence: str
     examples: tuple[Example, ...]
     body: Callable[..., object] | None
+    # For the common argument, Python to write in place of a call: {x} is the first argument, {call} the call itself.
+    inline: str = ""
 
     @property
     def signature(self) -> str:
@@ -144,6 +146,7 @@ _TABLE: tuple[Function, ...] = (
             Example("lower(code)", {"code": 5}, fails="lower() takes a string, got the number 5"),
         ),
         str.lower,
+        "{x}.lower() if type({x}) is str else {call}",
     ),
     Function(
         "upper",
@@ -156,6 +159,7 @@ _TABLE: tuple[Function, ...] = (
             Example("upper(yes)", {"yes": True}, fails="upper() takes a string, got the boolean true"),
         ),
         str.upper,
+        "{x}.upper() if type({x}) is str else {call}",
     ),
     Function(
         "trim",
@@ -168,6 +172,7 @@ _TABLE: tuple[Function, ...] = (
             Example("trim(to)", {"to": ["a"]}, fails="trim() takes a string, got an array"),
         ),
         str.strip,
+        "{x}.strip() if type({x}) is str else {call}",
     ),
     Function(
         "text",
@@ -180,6 +185,7 @@ _TABLE: tuple[Function, ...] = (
             Example("text(tags)", {"tags": ["a", True, 1.0]}, '["a",true,1.0]'),
         ),
         bodies.text_of,
+        "{x} if type({x}) is str else {call}",
     ),
     Function(
         "split",
@@ -288,6 +294,7 @@ _TABLE: tuple[Function, ...] = (
             ),
         ),
         epoch,
+        "{x} if type({x}) is int and 0 <= {x} < 100_000_000_000 else {call}",
     ),
     Function(
         "epoch_ms",

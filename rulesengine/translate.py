@@ -72,7 +72,9 @@ class Namespace:
     def bind(self, key: str, hint: str, make: Callable[[], Any]) -> str:
         """The name of the object known under `key`; `make` builds it the first time."""
         if key not in self._names:
-            name = hint if hint not in self.objects else f"{hint}_{len(self.objects)}"
+            name, number = hint, len(self.objects)
+            while name in self.objects:
+                name, number = f"{hint}_{number}", number + 1
             self.objects[name] = make()
             self._names[key] = name
         return self._names[key]
@@ -80,9 +82,16 @@ class Namespace:
     def constant(self, tree: Tree) -> str:
         """The name of a literal of the mapping."""
         value = tree.value
-        label = value if isinstance(value, str) and _LABEL.match(value) else str(len(self.objects))
-        prefix = {str: "TEXT", int: "NUMBER", float: "NUMBER", list: "LIST", dict: "OBJECT"}[type(value)]
-        return self.bind(tree.key, f"{prefix}_{label}", lambda: value)
+        if isinstance(value, str):
+            return self.text(value)
+        prefix = {int: "NUMBER", float: "NUMBER", list: "LIST", dict: "OBJECT"}[type(value)]
+        return self.bind(tree.key, f"{prefix}_{len(self.objects)}", lambda: value)
+
+    def text(self, value: str) -> str:
+        """The name of a text; a plain word shows in it."""
+        word = value.replace("-", "_").replace(" ", "_")
+        label = word if _LABEL.match(word) else str(len(self.objects))
+        return self.bind(f"text:{value}", f"TEXT_{label}", lambda: value)
 
 
 @dataclass(slots=True)
@@ -93,7 +102,7 @@ class Writer:
     depth: int = 1
     origin: Origin | None = None
     unsafe: bool = False
-    used: set[str] = field(default_factory=lambda: {"isinstance", "dict", "list", "slice"})
+    used: set[str] = field(default_factory=lambda: {"isinstance", "dict", "list", "slice", "str", "int", "type"})
 
     def line(self, text: str, *, safe: bool = False) -> None:
         """Add a line; anything not `safe` may fail or cost, and stays behind the condition it was written behind."""
@@ -149,8 +158,9 @@ class Translator:
         return py
 
     def atom(self, tree: Tree, current: str, hint: str = "part") -> str:
-        """As `value`, and surely a name."""
-        return self._named(self.value(tree, current), hint)
+        """As `value`, and surely a name, under which it is known from here on."""
+        py = self.value(tree, current)
+        return py.text if py.atom else self._remember(tree, current, self._named(py, hint)).text
 
     def test(self, tree: Tree, current: str) -> str:
         """The Python text that is true when JMESPath holds the expression's value for true."""
@@ -252,7 +262,8 @@ class Translator:
     def _chain(self, tree: Tree, current: str) -> Py:
         py = Py(current, atom=True)
         for child in tree.children:
-            py = self.value(child, self._named(py, "part"))
+            current = self._named(py, "part")
+            py = self.value(child, current)
         return py
 
     def _index(self, tree: Tree, current: str) -> Py:
@@ -395,6 +406,9 @@ class Translator:
 
     def _added(self, function: Function, tree: Tree, current: str) -> str:
         called = self.namespace.bind(f"function:{function.name}", f"_{function.name}", lambda: bind(function))
+        if function.inline:
+            first = self.atom(tree.children[0], current)
+            return function.inline.format(x=first, call=f"{called}({first})")
         arguments = []
         for parameter, child in zip(function.parameters, tree.children, strict=False):
             if parameter.prepare is None:

@@ -127,7 +127,12 @@ rules:
 """)
     engine = Engine.load(folder / "one.yml", app=folder / "app.yml", vocabulary=folder / "odp.yml")
     assert engine.apply("one", [{"ring": "r1", "lost": True}, {"ring": "r1"}]).events == [
-        {"type": "gone", "action": "lost", "identifiers": {"ring": "r1"}, "data": {"reachability_update_type": "eaten"}},
+        {
+            "type": "gone",
+            "action": "lost",
+            "identifiers": {"ring": "r1"},
+            "data": {"reachability_update_type": "eaten"},
+        },
         {"type": "carrier_pigeon", "action": "landed", "identifiers": {"ring": "r1"}, "data": {}},
     ]
     assert [one.code.number for one in engine.advice] == ["W303"]
@@ -217,7 +222,7 @@ def test_an_unknown_provider_is_told_with_the_nearest_name(folder: Path) -> None
     engine = Engine.load(folder, app=folder / "app.yml")
     for ask in (engine.apply, engine.source, engine.formats, engine.mapping_id):
         with pytest.raises(UnknownProvider, match="there are: one, two"):
-            ask(*(["ones", {}] if ask == engine.apply else ["ones"]))  # type: ignore[operator]
+            ask(*(["ones", {}] if ask == engine.apply else ["ones"]))
     with pytest.raises(UnknownProvider, match="did you mean 'two'"):
         engine.apply_bytes("twoo", b"{}")
     with pytest.raises(LookupError):
@@ -247,7 +252,9 @@ def test_bytes_are_decoded(case: str) -> None:
 
 
 def test_each_line_is_a_body() -> None:
-    engine = engine_of({"payload": {"format": "ndjson"}, "rules": [{"emit": "open", "data": {"all": "length(root())"}}]})
+    engine = engine_of(
+        {"payload": {"format": "ndjson"}, "rules": [{"emit": "open", "data": {"all": "length(root())"}}]}
+    )
     result = engine.apply_bytes("test", b'[{"email": "a"}, {"email": "b"}]\n[{"email": "c"}]')
     assert result.bodies == 2
     assert [event["data"]["all"] for event in result.events] == [2, 2, 1]
@@ -260,7 +267,9 @@ def test_limits_hold_for_bodies() -> None:
 
 
 def test_request_reaches_every_item_and_line() -> None:
-    engine = engine_of({"payload": {"format": "ndjson"}, "rules": [{"emit": "open", "data": {"at": "request().received_at"}}]})
+    engine = engine_of(
+        {"payload": {"format": "ndjson"}, "rules": [{"emit": "open", "data": {"at": "request().received_at"}}]}
+    )
     request = {"received_at": 1513299569}
     body = b'{"email": "a"}\n[{"email": "b"}, {"email": "c"}]'
     events = engine.apply_bytes("test", body, request=request).events

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rulesengine.errors import FunctionFault
 from rulesengine.expressions import compile_expression
-from rulesengine.functions import FUNCTIONS, Example, FunctionFault
+from rulesengine.functions import FUNCTIONS, Example
 from rulesengine.jmes import STANDARD, JMESPathError, TooLarge
 from tests.conftest import APP, engine_of
 
@@ -422,7 +423,7 @@ def test_an_expression_travels_as_its_text() -> None:
 
 def test_an_expression_keeps_nothing_between_calls() -> None:
     """A list written in the expression is not changed by what one call does with it."""
-    compiled = compile_expression("{a: `[1]`, b: [x, `{\"n\": []}`]}")
+    compiled = compile_expression('{a: `[1]`, b: [x, `{"n": []}`]}')
     assert compiled.search({"x": 1}) == compiled.search({"x": 1}) == {"a": [1], "b": [1, {"n": []}]}
 
 

@@ -157,7 +157,7 @@ DEEP: Any = []
 for _ in range(50_000):
     DEEP = [DEEP]
 
-USES = {
+USES: dict[str, dict[str, Any]] = {
     "argument of a function": {"rules": [{"emit": "open", "data": {"x": "abs(x)"}}]},
     "argument of an added function": {"rules": [{"emit": "open", "data": {"x": "upper(x)"}}]},
     "value": {"rules": [{"emit": "open", "data": {"x": "x"}}]},
@@ -168,11 +168,11 @@ USES = {
     "identifier": {"rules": [{"emit": "open", "identifiers": {"id": "x"}}]},
     "list_id": {"rules": [{"emit": "list_unsubscribe", "list_id": "x"}]},
     "key": {"tables": {"t": {"a": "open", "b": "ignore"}}, "rules": [{"emit": {"table": "t", "key": "x"}}]},
-    "key with a default": {"tables": {"t": {"a": "open", "default": "ignore"}}, "rules": [{"emit": {"table": "t", "key": "x"}}]},
+    "default": {"tables": {"t": {"default": "ignore"}}, "rules": [{"emit": {"table": "t", "key": "x"}}]},
     "event": {"payload": {"event": "x", "events": ["a"]}, "rules": [{"when": "x == 'a'", "emit": "open"}]},
     "step": {"payload": {"each": ["@", "abs(x)"]}, "rules": [{"emit": "open"}]},
     "items": {"payload": {"each": "x"}, "rules": [{"when": "abs(@) == `1`", "emit": "open"}]},
-    "order": {"rules": [{"when": "x > `5`", "emit": "open"}, {"when": "sort([x, y])", "emit": "open"}, {"emit": "click"}]},
+    "order": {"rules": [{"when": "x > `5` || sort([x, y])", "emit": "open"}, {"emit": "click"}]},
 }  # fmt: skip
 STRANGE = {
     "a number of 5,000 digits": 10**5_000,
@@ -198,7 +198,9 @@ def test_no_value_raises(use: str, value: str) -> None:
     assert all(len(one.message) < 500 for one in [*result.unmatched, *result.rejected, *result.ignored])
 
 
-@pytest.mark.parametrize("body", [None, 5, 1.5, True, "text", [], {}, [[]], [None], {"a": None}, DEEP], ids=lambda b: str(type(b)))
+@pytest.mark.parametrize(
+    "body", [None, 5, 1.5, True, "text", [], {}, [[]], [None], {"a": None}, DEEP], ids=lambda b: str(type(b))
+)
 @pytest.mark.parametrize("use", USES)
 def test_no_body_raises(use: str, body: Any) -> None:
     assert_all_accounted_for(engine_of(USES[use]).apply("test", body))

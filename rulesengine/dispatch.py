@@ -1,0 +1,149 @@
+"""Which rules can take an item whose event is known: the plan for a dict in place of a chain of conditions.
+
+`payload.event` is evaluated once. For each text that the conditions compare it with, the rules that could still take
+the item are kept, each with what is left of its condition; what surely does not hold is dropped, and nothing follows a
+rule that surely takes all. So the cost of an item does not grow with the number of rules for other events.
+
+Limits: there is no plan where evaluating `payload.event` could fail or call a function, since then it must happen when
+the first rule asks for it and not before; nor where it would not tell rules apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rulesengine import model
+from rulesengine.analysis import ANY_OTHER, Known, decide, mentioned
+from rulesengine.jmes import Tree
+from rulesengine.model import Rule
+
+# Reading these cannot fail and costs little: they may come before the rules.
+_PLAIN = (
+    "field",
+    "subexpression",
+    "index_expression",
+    "index",
+    "current",
+    "literal",
+    "or_expression",
+    "and_expression",
+)
+_SCOPES = ("root", "parent", "request", "channel")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rule that could take the item; `when` is what is left of its condition, None when it surely takes it."""
+
+    rule: Rule
+    when: Tree | None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The events that share the same candidates, and these in order; no events stand for any other event."""
+
+    events: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether some candidate surely takes the item."""
+        return bool(self.candidates) and self.candidates[-1].when is None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The expression that tells the branches apart, a branch for each group of events, and one for all others."""
+
+    event: Tree
+    branches: tuple[Branch, ...]
+    other: Branch
+
+
+def plan(mapping: model.Mapping) -> Plan | None:
+    """How to tell a mapping's rules apart by the event, or None where that cannot be done."""
+    event = mapping.payload.event.tree if mapping.payload.event is not None else None
+    if event is None or not _is_plain(event):
+        return None
+    names = dict.fromkeys(name for rule in mapping.rules for name in _compared(rule, event))
+    if not names:
+        return None
+    groups: dict[tuple[tuple[int, str], ...], list[str]] = {}
+    for name in names:
+        found = _candidates(mapping, {event.key: name})
+        groups.setdefault(_identity(found), []).append(name)
+    branches = tuple(Branch(tuple(some), _candidates(mapping, {event.key: some[0]})) for some in groups.values())
+    return Plan(event, branches, Branch((), _candidates(mapping, {event.key: ANY_OTHER})))
+
+
+def _is_plain(tree: Tree) -> bool:
+    return all(
+        part.kind in _PLAIN or (part.kind == "function_expression" and part.value in _SCOPES and not part.children)
+        for part in tree.walk()
+    )
+
+
+def _compared(rule: Rule, event: Tree) -> list[str]:
+    return mentioned(rule.when.tree, event) if rule.when is not None else []
+
+
+def _identity(candidates: tuple[Candidate, ...]) -> tuple[tuple[int, str], ...]:
+    return tuple((one.rule.index, one.when.key if one.when is not None else "") for one in candidates)
+
+
+def _candidates(mapping: model.Mapping, known: Mapping[str, Known]) -> tuple[Candidate, ...]:
+    found: list[Candidate] = []
+    for rule in mapping.rules:
+        tree = rule.when.tree if rule.when is not None else None
+        verdict = True if tree is None else _verdict(tree, known)
+        if verdict is False:
+            continue
+        found.append(Candidate(rule, None if verdict or tree is None else residual(tree, known)))
+        if verdict:
+            break
+    return tuple(found)
+
+
+def _verdict(tree: Tree, known: Mapping[str, Known]) -> bool | None:
+    """As `decide`, but undecided where evaluating the condition could fail before it gets to what decides it."""
+    if tree.kind == "not_expression":
+        inner = _verdict(tree.children[0], known)
+        return None if inner is None else not inner
+    if tree.kind not in ("and_expression", "or_expression"):
+        return decide(tree, known)
+    settles = tree.kind == "or_expression"
+    left, right = (_verdict(side, known) for side in tree.children)
+    if left is settles:
+        return settles
+    if left is None and _can_fail(tree.children[0]):
+        return None
+    if right is settles:
+        return settles
+    return None if None in (left, right) else not settles
+
+
+def _can_fail(tree: Tree) -> bool:
+    """Whether evaluating may raise, as calls do, orders over mixed sides and slices with a step of 0."""
+    return any(
+        (part.kind == "function_expression" and part.value not in _SCOPES)
+        or (part.kind == "comparator" and part.value not in ("eq", "ne"))
+        or part.kind == "slice"
+        for part in tree.walk()
+    )
+
+
+def residual(tree: Tree, known: Mapping[str, Known]) -> Tree:
+    """What is left of a condition that is not decided: a side of `&&` or `||` that does not decide it falls away."""
+    if tree.kind not in ("and_expression", "or_expression"):
+        return tree
+    left, right = tree.children
+    neutral = tree.kind == "and_expression"
+    if _verdict(left, known) is neutral:
+        return residual(right, known)
+    if _verdict(right, known) is neutral:
+        return residual(left, known)
+    sides = (residual(left, known), residual(right, known))
+    key = f"{tree.kind}:({' '.join(side.key for side in sides)})"
+    return Tree(tree.kind, None, sides, tree.start, tree.length, False, key)
