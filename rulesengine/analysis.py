@@ -10,7 +10,7 @@ Limits: numbers, arrays and objects are not followed; all values that JMESPath h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -45,7 +45,7 @@ class Facts:
 def possible(tree: Tree, facts: Facts) -> Values | None:
     """Every value the expression can have under these facts, or None when they cannot be bounded."""
     if tree.key in facts.parts:
-        return facts.parts[tree.key]
+        return frozenset(value or None for value in facts.parts[tree.key])
     follow = _POSSIBLE.get(tree.kind)
     return follow(tree, facts) if follow else None
 
@@ -173,7 +173,7 @@ def _decide_other(when: Tree, known: Mapping[str, Known]) -> bool | None:
     if isinstance(known.get(when.key), str):
         return bool(known[when.key])
     if when.kind == "comparator" and when.value == "ne":
-        equal = decide(Tree("comparator", "eq", when.children), known)
+        equal = decide(replace(when, value="eq"), known)
         return None if equal is None else not equal
     if when.kind == "function_expression" and when.value in ("starts_with", "ends_with") and len(when.children) == 2:
         subject, part = when.children
@@ -187,7 +187,7 @@ def mentioned(when: Tree | None, subject: Tree) -> list[str]:
     """The texts that a condition compares a part with, for the nearest name when none of them is right."""
     texts: list[str] = []
     for part in when.walk() if when is not None else ():
-        found, values = _membership(part)
+        found, values = _membership(replace(part, value="eq") if part.value == "ne" else part)
         if found is not None and found.key == subject.key:
             texts.extend(sorted(value for value in values if value is not None))
     return texts

@@ -119,8 +119,15 @@ def listed(names: Iterable[str]) -> str:
 
 
 def shown(value: object, width: int = 60) -> str:
-    """A value of a payload or a file as a message may carry it: one line, printable, shortened."""
-    text = _JSON_WORDS.get(value, repr(value)) if value is None or isinstance(value, bool | str) else str(value)
+    """A value of a payload or a file as a message may carry it: one line, printable, short.
+
+    What is in lists and objects is left out: it may be large, or nested without end.
+    """
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "a number of more than 60 digits"
+    text = _JSON_WORDS[value] if value is None or isinstance(value, bool) else repr(value)
     return printable(text if len(text) <= width else text[: width - 1] + "…")
 
 

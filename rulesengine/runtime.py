@@ -59,6 +59,11 @@ def index(value: Any, position: int) -> Any:
     return None
 
 
+def cut(value: Any, bounds: slice) -> list[Any] | None:
+    """A slice of a list; null for anything else. Raises ValueError for a step of 0."""
+    return value[bounds] if isinstance(value, list) else None
+
+
 def flatten(value: Any) -> list[Any] | None:
     """A list with the lists in it opened, one level deep; null for anything that is no list."""
     if not isinstance(value, list):

@@ -273,9 +273,7 @@ class Translator:
 
     def _slice(self, tree: Tree, current: str) -> Py:
         bounds = ", ".join("None" if part is None else str(int(part)) for part in tree.value)
-        return self._assign(
-            tree, current, f"{current}[slice({bounds})] if isinstance({current}, list) else None", "part"
-        )
+        return self._assign(tree, current, f"{self._helper('cut')}({current}, slice({bounds}))", "part")
 
     def _current(self, tree: Tree, current: str) -> Py:
         return Py(current, atom=True)

@@ -202,6 +202,11 @@ rules:
         epoch_ms(at)
 """
 
+# The same with the event named, so that the engine may go straight to the rules of an event: no line moves.
+TRACED_BY_EVENT = TRACED.replace(
+    "payload:\n  each: items\n", "payload: {each: items, event: kind,\n  events: [x, second, third]}\n"
+)
+
 # What an item must hold to fail, and where in the mapping: rule, line and the text that begins at the column.
 FAULTS: dict[str, tuple[dict[str, Any], str, int, str]] = {
     "when": ({"kind": "x", "first": 5}, "first", 15, "length(first)"),
@@ -228,11 +233,12 @@ FAULTS: dict[str, tuple[dict[str, Any], str, int, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("mapping", [TRACED, TRACED_BY_EVENT], ids=["rule after rule", "by event"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_leads_to_its_place(fault: str) -> None:
+def test_a_fault_leads_to_its_place(fault: str, mapping: str) -> None:
     fields, rule, line, text = FAULTS[fault]
     item = item_of(**fields)
-    result = engine_of(TRACED).apply("test", {"items": [item]})
+    result = engine_of(mapping).apply("test", {"items": [item]})
     assert [one.rule for one in result.rejected] == [rule], result
     place = result.rejected[0].place
     assert place is not None
@@ -252,9 +258,10 @@ def test_a_fault_of_a_step_leads_to_the_step() -> None:
     assert program.rule_at(start + 2) is None
 
 
-def test_every_line_leads_to_the_rule_it_was_written_for() -> None:
+@pytest.mark.parametrize("mapping", [TRACED, TRACED_BY_EVENT], ids=["rule after rule", "by event"])
+def test_every_line_leads_to_the_rule_it_was_written_for(mapping: str) -> None:
     """The lines of a rule lead into it, or to the event block that all rules share."""
-    program = program_of(engine_of(TRACED))
+    program = program_of(engine_of(mapping))
     starts = [rule.place.line for rule in program.mapping.rules]
     ends = [*starts[1:], len(TRACED.splitlines()) + 1]
     led: Counter[str] = Counter()

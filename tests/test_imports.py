@@ -33,6 +33,7 @@ ORDER = [
     "vocabulary",
     "app",
     "model",
+    "dispatch",
     "usage",
     "checks",
     "codegen",
