@@ -11,15 +11,15 @@ No YAML, no checks and no I/O here, and nothing is parsed, looked up by name or 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rulesengine import codes, model, runtime
 from rulesengine.diagnostics import Code, Place, printable, shown
-from rulesengine.dispatch import Candidate, Plan, plan
+from rulesengine.dispatch import Branch, Candidate, Plan, plan
 from rulesengine.model import IGNORE, Emission, Expression, Field, Rule, Table
-from rulesengine.translate import ITEM, Namespace, Origin, Translator, Writer
+from rulesengine.translate import FIELDS, ITEM, Namespace, Origin, Translator, Writer
 from rulesengine.vocabulary import Metric, Vocabulary
 
 EMITTED, IGNORED, UNMATCHED = "emitted", "ignored", "unmatched"
@@ -27,6 +27,7 @@ EMITTED, IGNORED, UNMATCHED = "emitted", "ignored", "unmatched"
 # How the functions of a program are called: (item, root, parent, request).
 ItemFunction = Callable[[Any, Any, Any, Any], Any]
 _PARAMETERS = f"{ITEM}, root, parent, request"
+_BRANCH_PARAMETERS = f"{ITEM}, {FIELDS}, root, parent, request"
 
 # What an event is made of: type, action, reachability_update_type, whether it takes a list_id.
 _Event = tuple[str, str, str | None, bool]
@@ -43,7 +44,10 @@ class ItemFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A compiled mapping: `steps` fan a body out, `item` maps one item, `event` names what happened in it."""
+    """A compiled mapping: `steps` fan a body out, `item` maps one item, `event` names what happened in it.
+
+    Without steps the body, or each element of it, is an item.
+    """
 
     mapping: model.Mapping
     source: str
@@ -73,7 +77,8 @@ class Program:
 def compile_mapping(mapping: model.Mapping, vocabulary: Vocabulary, channel: str, declared: set[str]) -> Program:
     """The program of a mapping that passed its checks, for an app of this channel type and these declared metrics."""
     compiler = _Compiler(mapping, vocabulary, channel, declared)
-    names = [compiler.value_function(f"step_{n}", step) for n, step in enumerate(mapping.payload.steps, start=1)]
+    steps = [] if _is_item_itself(mapping.payload.steps) else mapping.payload.steps
+    names = [compiler.value_function(f"step_{n}", step) for n, step in enumerate(steps, start=1)]
     event = mapping.payload.event
     event_name = compiler.value_function("event_name", event) if event is not None else None
     compiler.item_function()
@@ -93,6 +98,11 @@ def compile_mapping(mapping: model.Mapping, vocabulary: Vocabulary, channel: str
     )
 
 
+def _is_item_itself(steps: Sequence[Expression]) -> bool:
+    """Whether the only step is `@`, as it is unless said otherwise."""
+    return len(steps) == 1 and steps[0].tree is not None and steps[0].tree.kind == "current"
+
+
 class _Compiler:
     """Writes the functions of one program."""
 
@@ -106,7 +116,7 @@ class _Compiler:
 
     # -- functions ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, *, item_is_null: bool) -> None:
+    def _begin(self, *, item_is_null: bool, has_fields: bool = False) -> None:
         self.writer = Writer()
         self.writer.used.update(("root", "parent", "request"))
         surroundings = {
@@ -116,11 +126,16 @@ class _Compiler:
             "channel": self._object(f"channel:{self.channel}", "CHANNEL", self.channel),
         }
         self.translator = Translator(
-            self.writer, self.namespace, surroundings, self._lookup_function, item_is_null=item_is_null
+            self.writer,
+            self.namespace,
+            surroundings,
+            self._lookup_function,
+            item_is_null=item_is_null,
+            has_fields=has_fields,
         )
 
-    def _end(self, name: str) -> str:
-        self.lines.append((f"def {name}({_PARAMETERS}):", None))
+    def _end(self, name: str, parameters: str = _PARAMETERS) -> str:
+        self.lines.append((f"def {name}({parameters}):", None))
         self.lines.extend(self.writer.lines)
         self.rules.append((len(self.lines) + 1, None))
         self.lines.extend([("", None), ("", None)])
@@ -136,15 +151,17 @@ class _Compiler:
         """The function that maps an item: rule after rule, or those of its event where these can be told apart."""
         branches = plan(self.mapping)
         if branches is None:
-            candidates = (Candidate(rule, rule.when.tree if rule.when else None) for rule in self.mapping.rules)
-            self._branch("map_item", tuple(candidates))
+            candidates = tuple(Candidate(rule, rule.when.tree if rule.when else None) for rule in self.mapping.rules)
+            self._begin(item_is_null=False)
+            self._try_in_turn(candidates)
+            self._end("map_item")
             return
         self._shared_rules(branches)
         names = {
-            branch.events: self._branch(f"on_{n}", branch.candidates, branch.events)
-            for n, branch in enumerate(branches.branches, start=1)
+            branch.events: self._branch(f"on_{number}", branch)
+            for number, branch in enumerate(branches.branches, start=1)
         }
-        self._branch("on_any_other", branches.other.candidates)
+        self._branch("on_any_other", branches.other)
         self._switch(branches, names)
 
     def _shared_rules(self, branches: Plan) -> None:
@@ -152,38 +169,44 @@ class _Compiler:
         uses = Counter(one.rule.index for branch in (*branches.branches, branches.other) for one in branch.candidates)
         for rule in self.mapping.rules:
             if uses[rule.index] > 1 and rule.ignore is None:
-                self._begin(item_is_null=False)
+                self._begin(item_is_null=False, has_fields=True)
                 self._start_rule(rule)
                 self._outcome(rule)
-                self.shared[rule.index] = self._end(f"emit_{rule.index}")
+                self.shared[rule.index] = self._end(f"emit_{rule.index}", _BRANCH_PARAMETERS)
 
-    def _branch(self, name: str, candidates: tuple[Candidate, ...], events: tuple[str, ...] = ()) -> str:
-        """A function that tries these rules in turn."""
-        self._begin(item_is_null=False)
-        if events:
-            self.writer.line(f"# {printable(', '.join(events))}")
+    def _branch(self, name: str, branch: Branch) -> str:
+        """A function for the items of some events."""
+        self._begin(item_is_null=False, has_fields=True)
+        if branch.events:
+            self.writer.line(f"# {printable(', '.join(branch.events))}")
+        self._try_in_turn(branch.candidates)
+        return self._end(name, _BRANCH_PARAMETERS)
+
+    def _try_in_turn(self, candidates: tuple[Candidate, ...]) -> None:
         for one in candidates:
             self._start_rule(one.rule)
             if one.when is None:
                 self._outcome(one.rule)
-                return self._end(name)
+                return
             assert one.rule.when is not None
             self.writer.origin = (one.rule.when, 0)
             with self.translator.block(f"if {_bare(self.translator.test(one.when, ITEM))}:"):
                 self._outcome(one.rule)
         self.writer.line(f"return {self._object('outcome:u', 'UNMATCHED', UNMATCHED)}, None, None")
-        return self._end(name)
 
     def _switch(self, branches: Plan, names: Mapping[tuple[str, ...], str]) -> None:
         """The function that finds the branch of an item's event in a dict."""
         self._begin(item_is_null=False)
         event = self.translator.atom(branches.event, ITEM, "event")
-        self.writer.line(f"branch = BRANCHES.get({event}, on_any_other) if isinstance({event}, str) else on_any_other")
-        self.writer.line(f"return branch({_PARAMETERS})")
+        self.writer.line("try:")
+        self.writer.line(f"    branch = BRANCHES.get({event}, on_any_other)")
+        self.writer.line("except TypeError:  # a list or an object, which no dict has for a key")
+        self.writer.line("    branch = on_any_other")
+        self.writer.line(f"return branch({_BRANCH_PARAMETERS})")
         self._end("map_item")
-        entries = [(self.namespace.text(one), name) for events, name in names.items() for one in events]
         self.lines.append(("BRANCHES = {", None))
-        self.lines.extend((f"    {text}: {name},", None) for text, name in entries)
+        for events, name in names.items():
+            self.lines.extend((f"    {self.namespace.text(event)}: {name},", None) for event in events)
         self.lines.append(("}", None))
 
     def _start_rule(self, rule: Rule) -> None:
@@ -194,7 +217,7 @@ class _Compiler:
 
     def _outcome(self, rule: Rule) -> None:
         if rule.index in self.shared:
-            self.writer.line(f"return {self.shared[rule.index]}({_PARAMETERS})")
+            self.writer.line(f"return {self.shared[rule.index]}({_BRANCH_PARAMETERS})")
             return
         if rule.ignore is not None:
             ignored = self._object("outcome:i", "IGNORED", IGNORED)

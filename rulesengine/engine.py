@@ -72,7 +72,7 @@ class Engine:
         Raises `UnknownProvider`; whatever is wrong with the payload is in the result.
         """
         result = Result()
-        run_body(self._program(provider), payload, request, result)
+        run_body(self._programs.get(provider) or self._program(provider), payload, request, result)
         return result
 
     def apply_bytes(

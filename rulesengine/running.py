@@ -6,14 +6,14 @@ is one rejected item, so that a body of another shape does not vanish; one that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from rulesengine import codes
 from rulesengine.codegen import EMITTED, IGNORED, ItemFault, Program
-from rulesengine.diagnostics import Code, Place, shown
+from rulesengine.diagnostics import Place, shown
 from rulesengine.errors import PayloadError
 from rulesengine.jmes import fault_sentence
 
@@ -35,20 +35,28 @@ class Outcome:
     item: Any
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Result:
     """What became of one or more bodies: `items == emitted + len(ignored) + len(unmatched) + len(rejected)`.
 
     `events` are plain dicts, ready for POST /v3/events; `emitted` counts the items that made them.
     """
 
-    events: list[dict[str, Any]] = field(default_factory=list)
-    ignored: list[Outcome] = field(default_factory=list)
-    unmatched: list[Outcome] = field(default_factory=list)
-    rejected: list[Outcome] = field(default_factory=list)
-    bodies: int = 0
-    items: int = 0
-    emitted: int = 0
+    events: list[dict[str, Any]]
+    ignored: list[Outcome]
+    unmatched: list[Outcome]
+    rejected: list[Outcome]
+    bodies: int
+    items: int
+    emitted: int
+
+    def __init__(self) -> None:
+        # By hand: one is made for each call of `apply`, and default factories cost as much as mapping an item.
+        self.events = []
+        self.ignored = []
+        self.unmatched = []
+        self.rejected = []
+        self.bodies = self.items = self.emitted = 0
 
     def emit(self, events: list[dict[str, Any]]) -> None:
         """Take the events of one item. What this raises is that item's fault."""
@@ -58,13 +66,38 @@ class Result:
 def run_body(program: Program, body: Any, request: Any, result: Result) -> None:
     """Map a decoded body and add what becomes of its items to `result`. Never raises for what is in the body."""
     result.bodies += 1
-    for item, parent, fault in _items(program, body, request):
+    if not program.steps:
+        _run_items(program, body if isinstance(body, list) else (body,), body, request, result)
+        return
+    for item, parent, fault in _step(program, 0, body, body, None, request):
         if fault is not None:
             reject(result, fault, item)
-        elif item is None:
-            reject(result, _Fault(codes.E514.message, None, None, "E514"), item)
         else:
-            _run_item(program, item, body, parent, request, result)
+            _run_items(program, (item,), body, request, result, parent)
+
+
+def _run_items(
+    program: Program, items: Sequence[Any], body: Any, request: Any, result: Result, parent: Any = None
+) -> None:
+    """Each item to its outcome. Written for speed: what emitting an item needs is looked up once for all of them."""
+    map_item, emit = program.item, result.events.extend if type(result) is Result else result.emit
+    emitted = 0
+    for index, item in enumerate(items, result.items):
+        try:
+            outcome, rule, what = map_item(item, body, parent, request) if item is not None else _null_item()
+            if outcome is EMITTED:
+                emit(what)
+                emitted += 1
+            else:
+                _keep(program, outcome, rule, what, _Scope(index, item, body, parent, request), result)
+        except Exception as raised:  # noqa: BLE001 an expression may raise anything on an item it was not written for
+            result.rejected.append(_explain(program, raised).outcome(index, item))
+    result.items += len(items)
+    result.emitted += emitted
+
+
+def _null_item() -> Any:
+    raise ItemFault(codes.E514)
 
 
 def reject_body(result: Result, fault: PayloadError, body: Any) -> None:
@@ -82,20 +115,15 @@ class _Fault:
     place: Place | None
     code: str
 
+    def outcome(self, index: int, item: Any) -> Outcome:
+        """What became of the item of this number."""
+        return Outcome(index, self.rule, self.code, self.place, self.message, item)
+
 
 def reject(result: Result, fault: _Fault, item: Any) -> None:
     """Count an item as rejected."""
-    result.rejected.append(Outcome(result.items, fault.rule, fault.code, fault.place, fault.message, item))
+    result.rejected.append(fault.outcome(result.items, item))
     result.items += 1
-
-
-def _items(program: Program, body: Any, request: Any) -> Iterator[tuple[Any, Any, _Fault | None]]:
-    """Every item of a body with its parent, or in its place the fault of the step that did not yield it."""
-    if not program.steps:
-        for item in body if isinstance(body, list) else [body]:
-            yield item, None, None
-        return
-    yield from _step(program, 0, body, body, None, request)
 
 
 def _step(
@@ -127,42 +155,41 @@ def _shape(value: Any) -> str:
     return "a list" if isinstance(value, list) else shown(value)
 
 
-def _run_item(program: Program, item: Any, body: Any, parent: Any, request: Any, result: Result) -> None:
-    try:
-        outcome, rule, what = program.item(item, body, parent, request)
-        if outcome is EMITTED:
-            result.emit(what)
-    except Exception as raised:  # noqa: BLE001 an expression may raise anything on an item it was not written for
-        reject(result, _explain(program, raised), item)
-        return
-    if outcome is EMITTED:
-        result.emitted += 1
-        result.items += 1
-        return
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """An item, its number, and what surrounds it."""
+
+    index: int
+    item: Any
+    body: Any
+    parent: Any
+    request: Any
+
+
+def _keep(program: Program, outcome: str, rule: int | None, what: Any, scope: _Scope, result: Result) -> None:
+    """Record an item that was ignored or that no rule or table knows."""
     label = None if rule is None else program.mapping.rules[rule].label
     if outcome is IGNORED:
-        result.ignored.append(Outcome(result.items, label, None, None, what, item))
-    else:
-        code, place, message = _why_unmatched(program, rule, what, item, body, parent, request)
-        result.unmatched.append(Outcome(result.items, label, code.number, place, message, item))
-    result.items += 1
-
-
-def _why_unmatched(
-    program: Program, rule: int | None, what: Any, item: Any, body: Any, parent: Any, request: Any
-) -> tuple[Code, Place, str]:
+        result.ignored.append(Outcome(scope.index, label, None, None, what, scope.item))
+        return
     if rule is not None:
         table, key = what
         message = codes.E512.message.format(table=table, key=shown(key))
-        return codes.E512, program.mapping.tables[table].place, message
-    name = "its event is not known"
-    if program.event is not None:
-        try:
-            name = f"event {shown(program.event(item, body, parent, request))}"
-        except Exception:  # noqa: BLE001 as above, and the item is accounted for already
-            name = "its event cannot be told"
+        place = program.mapping.tables[table].place
+        result.unmatched.append(Outcome(scope.index, label, "E512", place, message, scope.item))
+        return
+    message = codes.E511.message.format(event=_event_name(program, scope))
     place = (program.mapping.root.key("rules") or program.mapping.root).place
-    return codes.E511, place, codes.E511.message.format(event=name)
+    result.unmatched.append(Outcome(scope.index, None, "E511", place, message, scope.item))
+
+
+def _event_name(program: Program, scope: _Scope) -> str:
+    if program.event is None:
+        return "its event is not known"
+    try:
+        return f"event {shown(program.event(scope.item, scope.body, scope.parent, scope.request))}"
+    except Exception:  # noqa: BLE001 as above, and the item is accounted for already
+        return "its event cannot be told"
 
 
 def _explain(program: Program, raised: Exception) -> _Fault:

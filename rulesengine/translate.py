@@ -23,7 +23,7 @@ from rulesengine.functions import FUNCTIONS, Function, bind
 from rulesengine.jmes import Tree
 
 ITEM = "item"
-_FIELDS = "fields"  # the item where it is an object, else nothing: field access without a test each time
+FIELDS = "fields"  # the item where it is an object, else nothing: field access without a test each time
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _LABEL = re.compile(r"[A-Za-z0-9_]{1,40}\Z")
@@ -125,7 +125,8 @@ class Translator:
 
     `surroundings` gives the Python text of the calls `root()`, `parent()`, `request()` and `channel()`; `tables`
     builds, for a table's name, what `lookup` calls with a key. A call that neither knows fails when it is reached.
-    `item_is_null` says whether the item may be null, as it may not in a mapping.
+    `item_is_null` says whether the item may be null, as it may not in a mapping; `has_fields`, that `fields` is there
+    already.
     """
 
     def __init__(
@@ -136,14 +137,16 @@ class Translator:
         tables: Callable[[str], Callable[[Any], Any]] | None = None,
         *,
         item_is_null: bool = True,
+        has_fields: bool = False,
     ) -> None:
         self.writer, self.namespace = writer, namespace
         self.item_is_null = item_is_null
         self.surroundings = surroundings or {}
         self.tables = tables
         self.scopes: list[dict[tuple[str, str], Py]] = [{}]
-        writer.used.update((ITEM, _FIELDS, *self.surroundings.values()))
-        writer.line(f"{_FIELDS} = {ITEM} if isinstance({ITEM}, dict) else {self._helper('NOTHING')}", safe=True)
+        writer.used.update((ITEM, FIELDS, *self.surroundings.values()))
+        if not has_fields:
+            writer.line(f"{FIELDS} = {ITEM} if isinstance({ITEM}, dict) else {self._helper('NOTHING')}", safe=True)
 
     # -- what callers use ---------------------------------------------------------------------------------------------
 
@@ -247,7 +250,7 @@ class Translator:
     def _field(self, tree: Tree, current: str) -> Py:
         hint = tree.value.lower()
         if current == ITEM:
-            return self._assign(tree, current, f"{_FIELDS}.get({self.text(tree.value)})", hint, safe=True)
+            return self._assign(tree, current, f"{FIELDS}.get({self.text(tree.value)})", hint, safe=True)
         get = f"{current}.get({self.text(tree.value)}) if isinstance({current}, dict) else None"
         return self._assign(tree, current, get, hint, safe=True)
 
