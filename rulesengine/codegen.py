@@ -15,63 +15,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rulesengine import codes, model, runtime
-from rulesengine.diagnostics import Code, Place, printable, shown
+from rulesengine import model, runtime
+from rulesengine.diagnostics import printable
 from rulesengine.dispatch import Branch, Candidate, Plan, plan
 from rulesengine.model import IGNORE, Emission, Expression, Field, Rule, Table
-from rulesengine.translate import FIELDS, ITEM, Namespace, Origin, Translator, Writer
+from rulesengine.program import (
+    EMITTED,
+    IGNORED,
+    IGNORED_ENTRY,
+    UNMATCHED,
+    EventSpec,
+    ItemFault,
+    Program,
+    declared_event,
+    ignored_by_table,
+    lookup_in,
+    no_identifier,
+    not_text,
+    required_text,
+)
+from rulesengine.translate import FIELDS, ITEM, Translator
 from rulesengine.vocabulary import Metric, Vocabulary
+from rulesengine.writer import Namespace, Origin, Writer
 
-EMITTED, IGNORED, UNMATCHED = "emitted", "ignored", "unmatched"
-
-# How the functions of a program are called: (item, root, parent, request).
-ItemFunction = Callable[[Any, Any, Any, Any], Any]
 _PARAMETERS = f"{ITEM}, root, parent, request"
 _BRANCH_PARAMETERS = f"{ITEM}, {FIELDS}, root, parent, request"
-
-# What an event is made of: type, action, reachability_update_type, whether it takes a list_id.
-_Event = tuple[str, str, str | None, bool]
-_IGNORED_ENTRY: _Event = ("", "", None, False)
-
-
-class ItemFault(Exception):
-    """An item that cannot become an event: the code and the fields of its sentence."""
-
-    def __init__(self, code: Code, **fields: Any) -> None:
-        self.code, self.fields = code, fields
-        super().__init__(code.number)
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A compiled mapping: `steps` fan a body out, `item` maps one item, `event` names what happened in it.
-
-    Without steps the body, or each element of it, is an item.
-    """
-
-    mapping: model.Mapping
-    source: str
-    steps: tuple[ItemFunction, ...]
-    item: ItemFunction
-    event: ItemFunction | None
-    origins: tuple[Origin | None, ...]
-    rules: tuple[tuple[int, Rule | None], ...]
-    file: str
-
-    def place_at(self, line: int) -> tuple[str, Place] | None:
-        """The path and the place in the mapping that a line of `source` (from 1) was written for."""
-        origin = self.origins[line - 1]
-        if origin is None:
-            return None
-        written, offset = origin
-        if isinstance(written, Expression):
-            return written.where, written.node.inside(offset)
-        return ("", written) if isinstance(written, Place) else None
-
-    def rule_at(self, line: int) -> Rule | None:
-        """The rule that a line of `source` (from 1) was written for: each begins at its line and ends at the next."""
-        before = [rule for start, rule in self.rules if start <= line]
-        return before[-1] if before else None
 
 
 def compile_mapping(mapping: model.Mapping, vocabulary: Vocabulary, channel: str, declared: set[str]) -> Program:
@@ -247,7 +215,7 @@ class _Compiler:
         with self.translator.block(f"if not {events}:"):
             ignored = self._object("outcome:i", "IGNORED", IGNORED)
             asked = [f"({metric.table}, {metric.key})" for metric in metrics if metric.may_be_ignored]
-            by_table = self.namespace.bind("ignored by table", "_ignored_by_table", lambda: _ignored_by_table)
+            by_table = self.namespace.bind("ignored by table", "_ignored_by_table", lambda: ignored_by_table)
             self.writer.line(f"return {ignored}, {rule.index}, {by_table}({', '.join(asked)})")
         self.writer.line(f"return {emitted}, {rule.index}, {events}")
 
@@ -266,7 +234,7 @@ class _Compiler:
             self._atom(one, "text") if one else "None" for one in (emission.type, emission.action, emission.update)
         ]
         self.writer.origin = (emission.action, 0) if emission.action else None
-        checked = self.namespace.bind("declared event", "_declared_event", lambda: _declared_event)
+        checked = self.namespace.bind("declared event", "_declared_event", lambda: declared_event)
         self.writer.line(f"{name} = {checked}({events}, {', '.join(texts)})")
         return _Metric(name, None, False, any(s[3] for s in specs.values()), any(s[2] for s in specs.values()))
 
@@ -288,19 +256,19 @@ class _Compiler:
                 self.writer.line(f"return {unmatched}, {rule.index}, ({missing}, {key})")
         known = [*specs.values(), *([default] if default else [])]
         return _Metric(
-            name, None, _IGNORED_ENTRY in known, any(s[3] for s in known), any(s[2] for s in known), missing, key
+            name, None, IGNORED_ENTRY in known, any(s[3] for s in known), any(s[2] for s in known), missing, key
         )
 
-    def _spec(self, metric: Metric) -> _Event:
+    def _spec(self, metric: Metric) -> EventSpec:
         return metric.event_type(self.channel), metric.action, metric.update, metric.takes_list
 
-    def _entry_spec(self, value: str) -> _Event:
-        return _IGNORED_ENTRY if value == IGNORE else self._spec(self.vocabulary.metrics[value])
+    def _entry_spec(self, value: str) -> EventSpec:
+        return IGNORED_ENTRY if value == IGNORE else self._spec(self.vocabulary.metrics[value])
 
     def _ignored_entry(self) -> str:
-        return self.namespace.bind("ignored entry", "IGNORE", lambda: _IGNORED_ENTRY)
+        return self.namespace.bind("ignored entry", "IGNORE", lambda: IGNORED_ENTRY)
 
-    def _declared_events(self) -> dict[tuple[str, str, str | None], _Event]:
+    def _declared_events(self) -> dict[tuple[str, str, str | None], EventSpec]:
         metrics = (one for one in self.vocabulary.metrics.values() if one.name in self.declared and not one.generated)
         return {spec[:3]: spec for spec in map(self._spec, metrics)}
 
@@ -326,13 +294,13 @@ class _Compiler:
                 self.writer.line(f"    {name}[{self._key(field)}] = {value}")
             with self.translator.block(f"elif {value} is not None:"):
                 self.writer.line(
-                    f"raise {self._raiser('not_text', _not_text)}({self._where(field.expression)}, {value})"
+                    f"raise {self._raiser('not_text', not_text)}({self._where(field.expression)}, {value})"
                 )
         self.writer.origin = (emission.place, 0)
         with self.translator.block(f"if not {name}:"):
             names = [field.name for field in self.mapping.identifiers_of(rule, emission)]
             tried = self._object(f"tried:{names}", f"TRIED_{len(self.namespace.objects)}", ", ".join(names))
-            self.writer.line(f"raise {self._raiser('no_identifier', _no_identifier)}({tried})")
+            self.writer.line(f"raise {self._raiser('no_identifier', no_identifier)}({tried})")
         return name
 
     def _data(self, rule: Rule, emission: Emission, metric: _Metric) -> str:
@@ -353,7 +321,7 @@ class _Compiler:
         expression = model.list_id_of(rule, emission)
         if expression is None or not (metric.may_take_list or (metric.spec and metric.spec[3])):
             return
-        required = self.namespace.bind("required text", "_required_text", lambda: _required_text)
+        required = self.namespace.bind("required text", "_required_text", lambda: required_text)
         if metric.spec is not None:
             value = self._atom(expression, "list_id")
             self.writer.line(f"{data}['list_id'] = {required}({self._where(expression)}, {value})")
@@ -391,7 +359,7 @@ class _Compiler:
         return self.namespace.bind(name, f"_{name}", lambda: function)
 
     def _lookup_function(self, name: str) -> Callable[[Any], Any]:
-        return _lookup(self.mapping.tables[name])
+        return lookup_in(self.mapping.tables[name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +370,7 @@ class _Metric:
     """
 
     name: str
-    spec: _Event | None
+    spec: EventSpec | None
     may_be_ignored: bool
     may_take_list: bool
     may_have_update: bool
@@ -426,49 +394,3 @@ def _has_constant_collection(expression: Expression) -> bool:
     """Whether a list or an object of the mapping itself could get into an event, and be changed there by its user."""
     assert expression.tree is not None
     return any(part.kind == "literal" and isinstance(part.value, list | dict) for part in expression.tree.walk())
-
-
-# -- what the program calls -------------------------------------------------------------------------------------------
-
-
-def _lookup(table: Table) -> Callable[[Any], Any]:
-    values: Mapping[str | None, Any] = {key: entry.value for key, entry in table.entries.items()}
-    default = table.default.value if table.default else None
-
-    def lookup(key: Any) -> Any:
-        return None if key is None else values.get(runtime.table_key(key), default)
-
-    return lookup
-
-
-def _ignored_by_table(*asked: tuple[str, Any]) -> str:
-    return ", ".join(f"table {table} ignores {shown(key)}" for table, key in asked)
-
-
-def _declared_event(events: Mapping[Any, _Event], kind: Any, action: Any, update: Any) -> _Event:
-    """The event of these texts. The check has bounded them; this holds even where it were wrong."""
-    for name, value in (("type", kind), ("action", action)):
-        if not runtime.truth(value):
-            raise ItemFault(codes.E509, where=f"the {name} of the event")
-    update = update if runtime.truth(update) else None
-    texts = isinstance(kind, str) and isinstance(action, str) and (update is None or isinstance(update, str))
-    found = events.get((kind, action, update)) if texts else None
-    if found is None:
-        raise ItemFault(codes.E510, type=shown(kind), action=shown(action), update=shown(update))
-    return found
-
-
-def _not_text(where: str, value: Any) -> ItemFault:
-    return ItemFault(codes.E507, where=where, found=shown(value))
-
-
-def _no_identifier(tried: str) -> ItemFault:
-    return ItemFault(codes.E508, tried=tried)
-
-
-def _required_text(where: str, value: Any) -> str:
-    if value is None or value == "":
-        raise ItemFault(codes.E509, where=where)
-    if not isinstance(value, str):
-        raise _not_text(where, value)
-    return value

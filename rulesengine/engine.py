@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from rulesengine import loading
-from rulesengine.codegen import Program, compile_mapping
+from rulesengine.codegen import compile_mapping
 from rulesengine.diagnostics import Diagnostic, did_you_mean, has_errors, listed
 from rulesengine.errors import InvalidApp, InvalidMapping, PayloadError, UnknownProvider
 from rulesengine.loading import Checked, Files
 from rulesengine.payloads import DEFAULT_LIMITS, FORMATS, Limits, decode
+from rulesengine.program import Program
 from rulesengine.running import Result, reject_body, run_body
 
 StrPath = str | os.PathLike[str]

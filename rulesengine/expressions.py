@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from rulesengine import jmes
-from rulesengine.translate import ITEM, Namespace, Translator, Writer
+from rulesengine.translate import ITEM, Translator
+from rulesengine.writer import Namespace, Writer
 
 
 class CompiledExpression:

@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Any
 
 from rulesengine import codes
-from rulesengine.codegen import EMITTED, IGNORED, ItemFault, Program
 from rulesengine.diagnostics import Place, shown
 from rulesengine.errors import PayloadError
 from rulesengine.jmes import fault_sentence
+from rulesengine.program import EMITTED, IGNORED, ItemFault, Program
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 
 from rulesengine import codes
 from rulesengine.diagnostics import Diagnostic, did_you_mean, listed
-from rulesengine.functions import FUNCTIONS, Function
+from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD, Standard, Tree
 from rulesengine.model import Expression
+from rulesengine.signatures import Function
 
 # What other languages call functions of ours.
 _FOREIGN = {

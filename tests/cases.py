@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from rulesengine import Engine, Result
-from rulesengine.codegen import EMITTED
 from rulesengine.diagnostics import render
+from rulesengine.program import EMITTED
 from rulesengine.source import read
 
 MAPPINGS = Path(__file__).parent.parent / "mappings"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rulesengine import Engine
-from rulesengine.codegen import Program
+from rulesengine.program import Program
 from tests.conftest import APP, assert_all_accounted_for, engine_of, item_of
 from tests.test_translate import HOSTILE, PYTHON_NAMES, assert_only_plain_words, quoted, raw
 

@@ -45,9 +45,10 @@ from rulesengine.cli import main
 from rulesengine.codes import BY_NUMBER
 from rulesengine.diagnostics import render
 from rulesengine.expressions import compile_expression
-from rulesengine.functions import FUNCTIONS, Example, Function
+from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD, JMESPathError
 from rulesengine.loading import File, Files
+from rulesengine.signatures import Example, Function
 from rulesengine.vocabulary import default_vocabulary
 
 ROOT = Path(__file__).parent.parent

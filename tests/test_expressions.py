@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from rulesengine.errors import FunctionFault
 from rulesengine.expressions import compile_expression
-from rulesengine.functions import FUNCTIONS, Example
+from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD, JMESPathError, TooLarge
+from rulesengine.signatures import Example
 from tests.conftest import APP, engine_of
 
 # -- the grammar, by example ------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rulesengine.errors import FunctionFault
-from rulesengine.functions import FUNCTIONS, Example, Function, Parameter, bind
+from rulesengine.functions import FUNCTIONS
+from rulesengine.signatures import Example, Function, Parameter, bind
 
 MOMENT = 1513299569  # 2017-12-15T00:59:29Z
 # Nothing is timed: a slow machine must not fail a property.

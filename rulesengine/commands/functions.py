@@ -7,8 +7,9 @@ import json
 import click
 
 from rulesengine.diagnostics import did_you_mean
-from rulesengine.functions import FUNCTIONS, Example, Function
+from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD
+from rulesengine.signatures import Example, Function
 
 
 @click.command("functions")
