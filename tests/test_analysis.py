@@ -246,7 +246,7 @@ def evaluated(text: str, item: Any) -> tuple[bool, Any]:
     """Whether an expression has a value over an item, and which."""
     try:
         return True, compile_expression(text).search(item)
-    except ValueError:
+    except (ValueError, TypeError):  # jmespath lets some TypeErrors of Python through
         return False, None
 
 
