@@ -251,6 +251,14 @@ W402 = Code(
     "emit it by a rule, or take it out of app.yml",
 )
 W403 = Code("W403", "metric in doubt", "{metric!r} is in doubt: {note}")
+W501 = Code("W501", "field that no sample has", "no sample has {path!r}")
+W502 = Code(
+    "W502",
+    "event that is not documented",
+    "the samples hold the event {event!r}, which payload.events does not list",
+    "list it, and emit or ignore it by a rule",
+)
+W503 = Code("W503", "sample that is not mapped", "a sample ends with {code}: {message}")
 
 ALL: tuple[Code, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Code))
 BY_NUMBER = {code.number: code for code in ALL}

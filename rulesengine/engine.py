@@ -123,6 +123,14 @@ class Engine:
             return False
         return True
 
+    def decode(self, provider: str, body: bytes) -> Any:
+        """The data of a body, by the provider's formats. Raises `PayloadError`, `UnknownProvider`."""
+        return decode(body, self.formats(provider), self._limits)
+
+    def program(self, provider: str) -> Program:
+        """The compiled mapping of a provider, for tools that look into it. Raises `UnknownProvider`."""
+        return self._program(provider)
+
     def source(self, provider: str) -> str:
         """The Python source that the provider's mapping was compiled to."""
         return self._program(provider).source

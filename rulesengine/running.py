@@ -100,6 +100,14 @@ def _null_item() -> Any:
     raise ItemFault(codes.E514)
 
 
+def items_of(program: Program, body: Any, request: Any = None) -> Iterator[Any]:
+    """The items of a body, without those in whose place a step yields a fault."""
+    if not program.steps:
+        yield from body if isinstance(body, list) else (body,)
+        return
+    yield from (item for item, _, fault in _step(program, 0, body, body, None, request) if fault is None)
+
+
 def reject_body(result: Result, fault: PayloadError, body: Any) -> None:
     """Count a body that cannot be decoded as one rejected item."""
     result.bodies += 1

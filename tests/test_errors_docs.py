@@ -9,8 +9,9 @@ keys of BASE that it lacks follow below it, so that lines count from the first o
 kind, BASE and APP are taken; under Right, what stands under Wrong. What cannot be written in a page is in MADE.
 
 For E1xx to E4xx and W the text is all that `rules check` finds, but for advice about a file that the page does not
-show (metrics of APP that a fragment does not emit). For E5xx it is the report of `rules apply` without the counts at
-its end. `python -m tests.test_errors_docs` writes these texts anew into all pages: look at the difference it makes.
+show (metrics of APP that a fragment does not emit); a payload on a page of W5xx is a sample for `--samples`. For E5xx
+it is the report of `rules apply` without the counts at its end. `python -m tests.test_errors_docs` writes these texts
+anew into all pages: look at the difference it makes.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from click.testing import CliRunner
 
 from rulesengine import codes, loading
 from rulesengine.cli import main
-from rulesengine.diagnostics import Code, Diagnostic, in_order, render
+from rulesengine.diagnostics import Code, Diagnostic, has_errors, in_order, render
+from rulesengine.engine import Engine
+from rulesengine.samples import check_samples
 from rulesengine.source import MAX_BYTES
 
 PAGES = Path(__file__).parent.parent / "docs" / "errors"
@@ -149,9 +152,18 @@ def _checked(folder: Path, shown: Files) -> list[Diagnostic]:
     with contextlib.chdir(folder):
         vocabulary = next(iter(files.get("vocabulary", ())), None)
         read, faults = loading.gather(list(files["mapping"]), NAMES["app"], vocabulary)
-    found = in_order(faults) if read is None else loading.check_files(read).diagnostics
+        found = in_order(faults) if read is None else _with_samples(read, shown)
     visible = {name for group in shown.values() for name in group}
     return [one for one in found if one.is_error or one.place.file in visible]
+
+
+def _with_samples(read: loading.Files, shown: Files) -> tuple[Diagnostic, ...]:
+    """What a check finds, with the payload that a page shows as a sample."""
+    checked = loading.check_files(read)
+    if "payload" not in shown or has_errors(checked.diagnostics):
+        return checked.diagnostics
+    (subject,), engine = checked.subjects, Engine(read)
+    return in_order([*checked.diagnostics, *check_samples(engine, subject, ".")])
 
 
 def _applied(folder: Path, shown: Files, options: list[str]) -> tuple[str, dict[str, int]]:
