@@ -37,8 +37,6 @@ def check_samples(engine: Engine, subject: Subject, folder: str) -> tuple[Diagno
         body = Path(file).read_bytes()
         engine.apply_bytes(provider, body, into=result)
         items.extend(_items(engine, program, body))
-    if not items:
-        return ()
     return in_order([*_paths(subject, items), *_events(subject, program, items), *_outcomes(subject, result)])
 
 

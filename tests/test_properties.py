@@ -320,15 +320,20 @@ on_events = st.recursive(
 
 
 @settings(UNTIMED, max_examples=150)
-@given(st.lists(st.one_of(on_events, st.sampled_from(ON_EVENTS)), min_size=1, max_size=5), st.booleans())
-def test_naming_the_event_changes_no_outcome(conditions: list[str], rest: bool) -> None:
+@given(
+    conditions=st.lists(st.one_of(on_events, st.sampled_from(ON_EVENTS)), min_size=1, max_size=5),
+    name=st.sampled_from(["event", "event", "@.event", "(kind || event)", "lower(text(event))"]),
+    rest=st.booleans(),
+)
+def test_naming_the_event_changes_no_outcome(conditions: list[str], name: str, rest: bool) -> None:
     """With `payload.event` the engine may go straight to the rules of an event; the first match still wins."""
+    conditions = [when.replace("event", name) for when in conditions]
     rules: list[dict[str, Any]] = [
         {"when": when, "emit": "open", "data": {"rule": f"`{number}`", "n": "kind && length(kind)"}}
         for number, when in enumerate(conditions)
     ]
     rules += [{"ignore": "the rest"}] * rest
-    named = {"payload": {"event": "event", "events": ["open", "click"]}, "rules": rules}
+    named = {"payload": {"event": name, "events": ["open", "click"]}, "rules": rules}
     found = []
     for mapping in ({"rules": rules}, named):
         checked = check(mapping)

@@ -1,4 +1,4 @@
-"""`rules check --samples`: what bodies say of a mapping. The pages of W5xx show each kind; here are the finer points."""
+"""`rules check --samples`: what bodies say of a mapping. The pages of W5xx show each kind, this the finer points."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def advice(folder: Path, *items: object) -> list[tuple[str, int, int]]:
     [
         ([ITEM], []),
         ([], []),
-        ([{**ITEM, "msg": {"ids": 1}}], [("W501", 8, 16), ("W501", 10, 27)]),
+        ([{**ITEM, "msg": {"ids": 1}}], [("W501", 8, 16), ("W501", 10, 28)]),
         ([{**ITEM, "msg": None}], []),  # nothing is known of what lies below
         ([{**ITEM, "msg": {}}, ITEM], []),  # one that has it is enough
-        ([{**ITEM, "kind": "shut"}], [("W502", 3, 40), ("W503", 11, 1)]),
+        ([{**ITEM, "kind": "shut"}], [("W502", 3, 38), ("W503", 11, 1)]),
         ([{**ITEM, "to": {"mail": "x"}}, ITEM], [("W503", 13, 11)]),
     ],
 )
