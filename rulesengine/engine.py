@@ -107,6 +107,10 @@ class Engine:
             self._run_line(program, line, request, result)
         return result
 
+    def apply_line(self, provider: str, line: bytes, request: Any, into: Result) -> None:
+        """Add to `into` what becomes of one line of NDJSON, a body of its own. Raises `UnknownProvider`."""
+        self._run_line(self._program(provider), line, request, into)
+
     def _run_line(self, program: Program, line: bytes, request: Any, result: Result) -> None:
         try:
             payload = decode(line, ("ndjson",), self._limits)

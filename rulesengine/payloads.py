@@ -239,6 +239,14 @@ def encode(value: object) -> bytes:
         raise PayloadError(codes.E501, f"the value cannot be written as JSON: {error}") from None
 
 
+def encode_lines(values: Sequence[object]) -> bytes:
+    """Each value as `encode_line` gives it, in one go. Raises PayloadError as `encode` does, for all of them."""
+    try:
+        return _TO_JSON.encode_lines(values)
+    except (ValueError, OverflowError, RecursionError):
+        return b"".join(encode_line(value) for value in values)
+
+
 def encode_line(value: object) -> bytes:
     """`encode` with a line break after it: one line of NDJSON."""
     return encode(value) + b"\n"

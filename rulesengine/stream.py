@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from rulesengine import codes
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
-from rulesengine.payloads import Block, blocks, encode_line, is_lines, lines_of, payload_files
+from rulesengine.payloads import Block, blocks, encode, encode_line, encode_lines, is_lines, lines_of, payload_files
 from rulesengine.running import Outcome, Result, reject_body
 
 # Faults are counted by what they say; past this many different ones a run only counts on.
@@ -91,21 +91,13 @@ class Chunk:
     tally: Tally
 
 
-class _Sink(Result):
-    """A result that writes events as they come instead of keeping them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines = bytearray()
-        self.by_event: Counter[str] = Counter()
+class _CarefulSink(Result):
+    """A result that writes each item's events as they come, so that an event JSON cannot hold is its item's fault."""
 
     def emit(self, events: list[dict[str, Any]]) -> None:
-        self.lines += b"".join([encode_line(event) for event in events])
         for event in events:
-            update = event["data"].get("reachability_update_type")
-            self.by_event[
-                "/".join((event["type"], event["action"], *([update] if isinstance(update, str) else [])))
-            ] += 1
+            encode(event)
+        self.events.extend(events)
 
 
 def tasks_for(
@@ -138,21 +130,41 @@ def _reading(path: str, form: str | None, usual: tuple[str, ...]) -> tuple[bool,
 
 def run_block(engine: Engine, task: Task, block: Block) -> Chunk:
     """Map every body of a block."""
-    sink, tally, rejects = _Sink(), Tally(), bytearray()
-    bodies = lines_of(block) if task.lines and block.error is None else [(block.line, block.data)]
-    for line, body in bodies:
+    try:
+        return _run_block(engine, task, block, Result())
+    except PayloadError:  # an event that cannot be written as JSON: again, to find the item it is from
+        return _run_block(engine, task, block, _CarefulSink())
+
+
+def _run_block(engine: Engine, task: Task, block: Block, sink: Result) -> Chunk:
+    tally, rejects = Tally(), bytearray()
+    for line, body in lines_of(block) if task.lines and block.error is None else [(block.line, block.data)]:
         before = sink.items
         if block.error is not None:
             reject_body(sink, block.error, body)
+        elif task.lines:
+            engine.apply_line(task.provider, body, task.request, sink)
         else:
             engine.apply_bytes(task.provider, body, request=task.request, formats=task.formats, into=sink)
-        _drain(engine, task, sink, line, before, tally, rejects)
-    tally.bodies, tally.items, tally.emitted = sink.bodies, sink.items, sink.emitted
-    tally.by_event, tally.events = sink.by_event, sink.by_event.total()
-    return Chunk(bytes(sink.lines), bytes(rejects), tally)
+        if sink.ignored or sink.unmatched or sink.rejected:
+            _drain(engine, task, sink, line, before, tally, rejects)
+    tally.bodies, tally.items, tally.emitted, tally.events = sink.bodies, sink.items, sink.emitted, len(sink.events)
+    tally.by_event = _by_event(sink.events)
+    return Chunk(encode_lines(sink.events), bytes(rejects), tally)
 
 
-def _drain(engine: Engine, task: Task, sink: _Sink, line: int, before: int, tally: Tally, rejects: bytearray) -> None:
+def _by_event(events: list[dict[str, Any]]) -> Counter[str]:
+    """How often each type/action[/reachability_update_type] was emitted."""
+    counts = Counter([(one["type"], one["action"], _update_of(one["data"])) for one in events])
+    return Counter({"/".join(filter(None, kind)): count for kind, count in counts.items()})
+
+
+def _update_of(data: dict[str, Any]) -> str | None:
+    update = data.get("reachability_update_type")
+    return update if isinstance(update, str) else None  # a mapping may use the name for data of its own
+
+
+def _drain(engine: Engine, task: Task, sink: Result, line: int, before: int, tally: Tally, rejects: bytearray) -> None:
     """Count what a body left in the sink, and write out what was not mapped, whole."""
     tally.ignored += len(sink.ignored)
     tally.unmatched += len(sink.unmatched)
