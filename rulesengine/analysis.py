@@ -53,7 +53,7 @@ def possible(tree: Tree, facts: Facts) -> Values | None:
 def _literal(tree: Tree, facts: Facts) -> Values | None:
     if isinstance(tree.value, str):
         return frozenset([tree.value or None])
-    return frozenset([None]) if tree.value in (None, False, [], {}) and tree.value != 0 else None
+    return frozenset([None]) if tree.value is None or tree.value is False or tree.value in ([], {}) else None
 
 
 def _or(tree: Tree, facts: Facts) -> Values | None:

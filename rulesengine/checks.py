@@ -53,9 +53,8 @@ class Subject:
         return {_CHANNEL: self.app.channel} if self.app.channel else {}
 
     def emissions(self) -> Iterator[tuple[Rule, Emission]]:
-        """Every emission that this app can get, with its rule."""
-        rules = (rule for rule in self.mapping.rules if not self.is_for_another_channel(rule))
-        return ((rule, emission) for rule in rules for emission in rule.emissions)
+        """Every emission with its rule."""
+        return ((rule, emission) for rule in self.mapping.rules for emission in rule.emissions)
 
 
 Check = Callable[[Subject], Iterator[Diagnostic]]
@@ -104,19 +103,19 @@ def _expressions(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def _metrics(subject: Subject) -> Iterator[Diagnostic]:
-    for _, emission in subject.emissions():
+    for rule, emission in subject.emissions():
         for name, place in _named(subject, emission):
-            yield from _check_metric(subject, name, place)
+            yield from _check_metric(subject, rule, name, place)
 
 
-def _check_metric(subject: Subject, name: str, place: Place) -> Iterator[Diagnostic]:
+def _check_metric(subject: Subject, rule: Rule, name: str, place: Place) -> Iterator[Diagnostic]:
     known = subject.vocabulary.metrics
     if name not in known:
         app, hint = subject.app, did_you_mean(name, subject.app.declared) or did_you_mean(name, known)
         yield codes.E305.at(place, metric=name, app=app.where, declared=listed(app.declared), hint=hint)
     elif known[name].generated:
         yield codes.E306.at(place, metric=name)
-    elif name not in subject.app.declared and name not in subject.app.doubtful:
+    elif name not in {*subject.app.declared, *subject.app.doubtful} and not subject.is_for_another_channel(rule):
         yield _undeclared(subject, known[name], place)
 
 
@@ -124,6 +123,21 @@ def _undeclared(subject: Subject, metric: Metric, place: Place) -> Diagnostic:
     app, near = subject.app, nearest(metric.name, subject.app.declared)
     hint = f"did you mean {near!r}?" if near else f"declare it under channel.metrics.{metric.group} of {app.file}"
     return codes.E304.at(place, metric=metric.name, app=app.where, declared=listed(app.declared), hint=hint)
+
+
+def _reserved_data(subject: Subject) -> Iterator[Diagnostic]:
+    """Names under `data` that say which event it is: only `emit` and `list_id` do."""
+    mapping = subject.mapping
+    layers = [mapping.data, *(rule.data for rule in mapping.rules), *(one.data for _, one in subject.emissions())]
+    for field in (field for layer in layers for field in layer):
+        if field.name in _RESERVED:
+            yield codes.E331.at(field.place, name=field.name, hint=_RESERVED[field.name])
+
+
+_RESERVED = {
+    "list_id": "write `list_id:` beside `emit`",
+    "reachability_update_type": "emit the metric that carries it",
+}
 
 
 def _tables_of_emissions(subject: Subject) -> Iterator[Diagnostic]:
@@ -138,14 +152,14 @@ def _explicit(subject: Subject) -> Iterator[Diagnostic]:
     if subject.app.channel not in subject.vocabulary.channel_types:
         return  # what channel() yields is not known, and app.yml is to blame
     for rule, emission in subject.emissions():
-        if emission.type is None or emission.action is None:
+        if emission.type is None or emission.action is None or subject.is_for_another_channel(rule):
             continue
         triples = _triples(subject, rule, emission)
         if triples is None:
             yield from _unbounded(subject, rule, emission)
             continue
         for triple in sorted(triples, key=str):
-            yield from _check_triple(subject, emission, triple)
+            yield from _check_triple(subject, rule, emission, triple)
 
 
 Triple = tuple[str, str, str | None]
@@ -183,15 +197,23 @@ def _find(subject: Subject, triple: Triple) -> Metric | None:
     return subject.vocabulary.find(*triple, subject.app.channel)
 
 
-def _check_triple(subject: Subject, emission: Emission, triple: Triple) -> Iterator[Diagnostic]:
+def _check_triple(subject: Subject, rule: Rule, emission: Emission, triple: Triple) -> Iterator[Diagnostic]:
     metric, (kind, action, update) = _find(subject, triple), triple
     place = emission.action.place if emission.action else emission.place
     if metric is None:
-        known = {one.action for one in subject.vocabulary.metrics.values()}
         text = f", reachability_update_type {update!r}" if update else ""
-        yield codes.E315.at(place, type=kind, action=action, update=text, hint=did_you_mean(action, known))
+        yield codes.E315.at(place, type=kind, action=action, update=text, hint=_event_hint(subject, action))
     else:
-        yield from _check_metric(subject, metric.name, place)
+        yield from _check_metric(subject, rule, metric.name, place)
+
+
+def _event_hint(subject: Subject, action: str) -> str:
+    """The metrics of an action that is known, as they would be written; else the nearest action."""
+    metrics = subject.vocabulary.metrics.values()
+    same = [one.name for one in metrics if one.action == action]
+    if same:
+        return f"emit {' or '.join(same)}, whose action this is"
+    return did_you_mean(action, {one.action for one in metrics})
 
 
 # -- the mapping as a whole -------------------------------------------------------------------------------------------
@@ -363,7 +385,15 @@ def check_together(subjects: list[Subject], app: App, vocabulary: Vocabulary) ->
             yield codes.W403.at(place, metric=name, note=metric.doubt)
 
 
-LOCAL: tuple[Check, ...] = (_expressions, _metrics, _tables_of_emissions, _explicit, _channels, _rule_names)
+LOCAL: tuple[Check, ...] = (
+    _expressions,
+    _metrics,
+    _reserved_data,
+    _tables_of_emissions,
+    _explicit,
+    _channels,
+    _rule_names,
+)
 WHOLE: tuple[Check, ...] = (
     _list_ids,
     _identifiers,

@@ -80,7 +80,7 @@ E308 = Code(
     "E308",
     "list_id without meaning",
     "list_id means nothing with {metrics}: only {takers} takes one",
-    "remove it, or put it under `data`",
+    "remove it",
 )
 E309 = Code(
     "E309",
@@ -183,6 +183,12 @@ E329 = Code(
 )
 
 E330 = Code("E330", "comparison of different types", "this compares {left} with {right}: they are never equal")
+
+E331 = Code(
+    "E331",
+    "data that says which event it is",
+    "{name!r} under data would say which event it is, which only `emit` does",
+)
 
 # -- app.yml and vocabulary -------------------------------------------------------------------------------------------
 E401 = Code(

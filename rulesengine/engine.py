@@ -30,7 +30,6 @@ class Engine:
 
     def __init__(self, files: Files, limits: Limits = DEFAULT_LIMITS) -> None:
         """Check and compile; use `Engine.load` to read the files first. Raises `InvalidMapping` or `InvalidApp`."""
-        self._programs: dict[str, Program] = {}
         checked = loading.check_files(files)
         if has_errors(checked.diagnostics):
             raise _invalid(checked.diagnostics, files.app.name)
@@ -38,6 +37,11 @@ class Engine:
         self._programs = _compile(checked)
         self.advice: tuple[Diagnostic, ...] = checked.diagnostics
         self.left_out: tuple[str, ...] = checked.left_out
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(self, "left_out"):
+            raise AttributeError("an Engine does not change: load another")
+        super().__setattr__(name, value)
 
     @classmethod
     def load(
@@ -166,7 +170,7 @@ class Engine:
         return Engine, (self._files, self._limits)
 
     def __repr__(self) -> str:
-        return f"<Engine for {listed(self._programs)}>"
+        return f"<Engine for {listed(getattr(self, '_programs', ()))}>"
 
 
 def _split(formats: Sequence[str]) -> tuple[Sequence[str], bool]:

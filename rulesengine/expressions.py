@@ -38,7 +38,9 @@ class CompiledExpression:
 
 
 def compile_expression(text: str) -> CompiledExpression:
-    """Compile one expression. Raises the `JMESPathError` that jmespath raises, or `jmes.TooLarge` (a ValueError)."""
+    """Compile one expression. Raises the `JMESPathError` that jmespath raises, or another ValueError for an expression
+    that is too large and for a pattern, date format or time zone that is none.
+    """
     return CompiledExpression(text)
 
 

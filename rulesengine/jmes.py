@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from jmespath import exceptions, functions, parser, visitor
@@ -194,7 +195,12 @@ def standard_function(name: str) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         return _LIBRARY.call_function(name, list(arguments))
 
-    return call
+    def number(*arguments: Any) -> Any:
+        value = call(*arguments)
+        return value if not isinstance(value, float) or isfinite(value) else None
+
+    # The library takes 'nan' and '1e999' for numbers. JSON has none such, so by the specification they are null.
+    return number if name == "to_number" else call
 
 
 class _Expression(visitor._Expression):

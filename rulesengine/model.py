@@ -50,10 +50,11 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A name of `identifiers` or `data` and the expression that gives its value."""
+    """A name of `identifiers` or `data`, where it stands, and the expression that gives its value."""
 
     name: str
     expression: Expression
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +282,8 @@ class _Builder:
 
     def _fields(self, node: Node | None, where: str) -> tuple[Field, ...]:
         pairs = node.items() if node is not None else iter(())
-        found = ((key.text, self._expression(value, f"{where}.{key.text}")) for key, value in pairs)
-        return tuple(Field(name, expression) for name, expression in found if expression is not None)
+        found = ((key, self._expression(value, f"{where}.{key.text}")) for key, value in pairs)
+        return tuple(Field(key.text, expression, key.place) for key, expression in found if expression is not None)
 
     def _expression(self, node: Node | None, where: str) -> Expression | None:
         """The expression of a text node; None for anything else, which is a fault of shape."""

@@ -34,6 +34,11 @@ def _is_provider(field: str, value: str, error: Any) -> None:
         error(field, "a provider is named in lower case letters, digits and '_', such as amazon_ses")
 
 
+def _is_formats(field: str, value: Any, error: Any) -> None:
+    if isinstance(value, list) and "ndjson" in value[:-1]:
+        error(field, "ndjson takes any body line by line, so nothing is tried after it")
+
+
 def _is_date(field: str, value: str, error: Any) -> None:
     try:
         date.fromisoformat(value)
@@ -46,7 +51,7 @@ EXPRESSION: Schema = {**TEXT, "meta": "expression"}
 FIELDS: Schema = {"type": "dict", "valuesrules": EXPRESSION}
 
 PAYLOAD: Schema = {
-    "format": {"type": ["string", "list"], "allowed": list(FORMATS), "empty": False},
+    "format": {"type": ["string", "list"], "allowed": list(FORMATS), "empty": False, "check_with": _is_formats},
     "each": {"type": ["string", "list"], "empty": False, "schema": EXPRESSION, "meta": "expression"},
     "event": {**EXPRESSION, "dependencies": "events"},
     "events": {"type": "list", "empty": False, "schema": TEXT, "dependencies": "event"},

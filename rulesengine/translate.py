@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from rulesengine import jmes, runtime
 from rulesengine.analysis import literal_list
+from rulesengine.errors import FunctionFault
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import Tree
 from rulesengine.signatures import Function, bind
@@ -319,6 +320,8 @@ class Translator:
             called = self._lookup(tree, current)
         elif function is not None and function.body is not None and _fits(function, tree):
             called = self._added(function, tree, current)
+        elif function is not None:
+            called = f"{self._misused(function)}({self._arguments(tree, current)})"
         else:
             called = f"{self._standard(name)}({self._arguments(tree, current)})"
         if self.writer.origin is not None:
@@ -340,6 +343,16 @@ class Translator:
     def _standard(self, name: str) -> str:
         label = name if _LABEL.match(name) else "unknown"
         return self.namespace.bind(f"function:{name}", f"_{label}", lambda: jmes.standard_function(name))
+
+    def _misused(self, function: Function) -> str:
+        """What fails when it is reached, as a wrong call of a standard function does."""
+
+        def fail(*arguments: Any) -> Any:
+            if function.body is None:
+                raise FunctionFault(f"{function.name}() needs a mapping around it")
+            raise FunctionFault(f"{function.name}() is called as {function.signature} and not like this")
+
+        return self.namespace.bind(f"misused:{function.name}", f"_misused_{function.name}", lambda: fail)
 
     def _added(self, function: Function, tree: Tree, current: str) -> str:
         called = self.namespace.bind(f"function:{function.name}", f"_{function.name}", lambda: bind(function))

@@ -6,6 +6,7 @@ held against its signature, and the spellings that silently yield null are fault
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from rulesengine import codes
@@ -34,6 +35,7 @@ _RETURNS = {
     **dict.fromkeys(("keys", "map", "sort", "sort_by", "to_array", "values"), "array"),
     "merge": "object",
 }
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")  # any other field can only be written in double quotes
 _ORDINALS = ("first", "second", "third", "next")
 
 
@@ -216,7 +218,7 @@ def _check_comparison(expression: Expression, part: Tree) -> Iterator[Diagnostic
     for side in part.children:
         if side.kind != "field":
             continue
-        if side.quoted and expression.text[side.start : side.start + 1] == '"':
+        if side.quoted and _PLAIN_NAME.match(side.value):
             yield codes.E321.at(expression.place_of(side), name=side.value)
         elif side.value.lower() in _WORDS:
             yield codes.E328.at(expression.place_of(side), name=side.value, value=_WORDS[side.value.lower()])
