@@ -154,11 +154,22 @@ def decide(when: Tree | None, known: Mapping[str, Known]) -> bool | None:
     if when.kind == "not_expression":
         inner = decide(when.children[0], known)
         return None if inner is None else not inner
+    if when.kind == "literal":
+        return when.value not in ("", None, [], {}) and when.value is not False
     subject, values = _membership(when)
-    if subject is not None and subject.key in known:
-        value = known[subject.key]
+    if subject is not None and (value := _known_value(subject, known)) is not None:
         return value in values if isinstance(value, str) else False
     return _decide_other(when, known)
+
+
+def _known_value(tree: Tree, known: Mapping[str, Known]) -> Known | None:
+    """The value of a part that is known, or of `lower`, `upper` or `trim` of one whose text is known."""
+    if tree.key in known:
+        return known[tree.key]
+    if tree.kind == "function_expression" and tree.value in _TEXT_FUNCTIONS and len(tree.children) == 1:
+        value, body = _known_value(tree.children[0], known), FUNCTIONS[tree.value].body
+        return str(body(value)) if isinstance(value, str) and body is not None else None
+    return None
 
 
 def _decide_both(when: Tree, known: Mapping[str, Known]) -> bool | None:

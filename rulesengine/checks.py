@@ -17,10 +17,10 @@ from itertools import product
 from rulesengine import codes
 from rulesengine.analysis import Facts, Values, decide, mentioned, narrowed, possible
 from rulesengine.app import App
-from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed, nearest
-from rulesengine.jmes import parse
+from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed, nearest, shown
+from rulesengine.jmes import Tree, parse
 from rulesengine.model import IGNORE, Emission, Expression, Mapping, Rule, Text, list_id_of
-from rulesengine.usage import check_calls, check_traps
+from rulesengine.usage import check_calls, check_traps, type_of
 from rulesengine.vocabulary import Metric, Vocabulary
 
 _CHANNEL = parse("channel()").key
@@ -85,7 +85,7 @@ def _named(subject: Subject, emission: Emission) -> Iterator[tuple[str, Place]]:
     table = subject.mapping.tables.get(emission.table.value) if emission.table else None
     for entry in table.all_entries if table else ():
         if entry.value != IGNORE:
-            yield entry.value if isinstance(entry.value, str) else str(entry.value), entry.place
+            yield entry.value if isinstance(entry.value, str) else shown(entry.value), entry.place
 
 
 # -- expressions ------------------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def _metrics(subject: Subject) -> Iterator[Diagnostic]:
 def _check_metric(subject: Subject, rule: Rule, name: str, place: Place) -> Iterator[Diagnostic]:
     known = subject.vocabulary.metrics
     if name not in known:
-        app, hint = subject.app, did_you_mean(name, subject.app.declared) or did_you_mean(name, known)
+        app, hint = subject.app, did_you_mean(name, [*subject.app.declared, IGNORE]) or did_you_mean(name, known)
         yield codes.E305.at(place, metric=name, app=app.where, declared=listed(app.declared), hint=hint)
     elif known[name].generated:
         yield codes.E306.at(place, metric=name)
@@ -190,7 +190,14 @@ def _triples(subject: Subject, rule: Rule, emission: Emission) -> set[Triple] | 
 def _unbounded(subject: Subject, rule: Rule, emission: Emission) -> Iterator[Diagnostic]:
     for key, expression in _parts(emission):
         if expression is not None and expression.tree is not None and _values(subject, rule, expression) is None:
-            yield codes.E314.at(expression.place, key=key)
+            yield codes.E314.at(expression.place, key=key, hint=_text_hint(subject, expression.tree))
+
+
+def _text_hint(subject: Subject, tree: Tree) -> str | None:
+    """A hint when a field is named as a type, an action or an update type is: its text was meant."""
+    metrics = subject.vocabulary.metrics.values()
+    words = {word for one in metrics for word in (one.event_type(subject.app.channel), one.action, one.update)}
+    return f"write \"'{tree.value}'\" for the text" if tree.kind == "field" and tree.value in words else None
 
 
 def _find(subject: Subject, triple: Triple) -> Metric | None:
@@ -199,24 +206,65 @@ def _find(subject: Subject, triple: Triple) -> Metric | None:
 
 def _check_triple(subject: Subject, rule: Rule, emission: Emission, triple: Triple) -> Iterator[Diagnostic]:
     metric, (kind, action, update) = _find(subject, triple), triple
-    place = emission.action.place if emission.action else emission.place
-    if metric is None:
-        text = f", reachability_update_type {update!r}" if update else ""
-        yield codes.E315.at(place, type=kind, action=action, update=text, hint=_event_hint(subject, action))
-    else:
-        yield from _check_metric(subject, rule, metric.name, place)
+    if metric is not None:
+        yield from _check_metric(subject, rule, metric.name, _place_of(emission.action, emission))
+        return
+    expression, hint = _wrong_part(subject, emission, triple)
+    text = f", reachability_update_type {update!r}" if update else ""
+    yield codes.E315.at(_place_of(expression, emission), type=kind, action=action, update=text, hint=hint)
 
 
-def _event_hint(subject: Subject, action: str) -> str:
-    """The metrics of an action that is known, as they would be written; else the nearest action."""
-    metrics = subject.vocabulary.metrics.values()
-    same = [one.name for one in metrics if one.action == action]
-    if same:
-        return f"emit {' or '.join(same)}, whose action this is"
-    return did_you_mean(action, {one.action for one in metrics})
+def _place_of(expression: Expression | None, emission: Emission) -> Place:
+    return expression.place if expression is not None else emission.place
+
+
+def _wrong_part(subject: Subject, emission: Emission, triple: Triple) -> tuple[Expression | None, str]:
+    """The part of an explicit emission that makes it no event, and what could stand there."""
+    kind, action, _ = triple
+    metrics = list(subject.vocabulary.metrics.values())
+    kinds = {one.event_type(subject.app.channel) for one in metrics}
+    if kind not in kinds:
+        return emission.type, did_you_mean(kind, kinds) or f"channel() is {subject.app.channel!r}"
+    same = [one for one in metrics if one.event_type(subject.app.channel) == kind]
+    if action not in {one.action for one in same}:
+        named = [one.name for one in metrics if action in (one.name, one.action)]
+        hint = f"`emit: {named[0]}` is written so" if named else did_you_mean(action, {one.action for one in same})
+        return emission.action, hint
+    updates = [one.update for one in same if one.action == action and one.update is not None]
+    return emission.update or emission.action, f"its reachability_update_type is one of {listed(updates)}"
 
 
 # -- the mapping as a whole -------------------------------------------------------------------------------------------
+
+
+def _event_names(subject: Subject) -> Iterator[Diagnostic]:
+    """`event == click`: the quotes forgotten, so that it is a field named as an event is."""
+    payload = subject.mapping.payload
+    events, name = {event.value for event in payload.events}, payload.event.tree if payload.event else None
+    for when in (rule.when for rule in subject.mapping.rules if rule.when is not None):
+        for part in when.tree.walk() if when.tree is not None else ():
+            if name in part.children and part.kind in ("comparator", "function_expression"):
+                strange = (one for one in _fields_beside(part) if one.value in events)
+                yield from (codes.E332.at(when.place_of(one), name=one.value) for one in strange)
+
+
+def _fields_beside(part: Tree) -> Iterator[Tree]:
+    lists = (child.children for child in part.children if child.kind == "multi_select_list")
+    for one in (*part.children, *(child for some in lists for child in some)):
+        if one.kind == "field" and not one.quoted:
+            yield one
+
+
+def _texts(subject: Subject) -> Iterator[Diagnostic]:
+    """Identifiers and list_id are text; what can only be something else is a fault of every item."""
+    mapping = subject.mapping
+    layers = [mapping.identifiers, *(rule.identifiers for rule in mapping.rules)]
+    layers += [one.identifiers for _, one in subject.emissions()]
+    ids = [list_id_of(rule, one) for rule, one in subject.emissions()]
+    for one in (*(field.expression for layer in layers for field in layer), *ids):
+        found = type_of(one.tree) if one is not None and one.tree is not None else None
+        if one is not None and found not in (None, "string", "null"):
+            yield codes.E333.at(one.place, where=one.where, found=found)
 
 
 def _channels(subject: Subject) -> Iterator[Diagnostic]:
@@ -236,7 +284,7 @@ def _list_ids(subject: Subject) -> Iterator[Diagnostic]:
     for rule, emission in subject.emissions():
         metric = taking.get(id(emission))
         if metric is not None and list_id_of(rule, emission) is None:
-            place = emission.place if emission.metric is None and len(rule.emissions) > 1 else rule.place
+            place = emission.place if len(rule.emissions) > 1 else rule.place
             yield codes.E307.at(place, metric=metric.name)
         if metric is None and emission.list_id is not None:
             yield _needless(emission.list_id, _emitted_by(subject, [emission]), takers)
@@ -334,7 +382,11 @@ def _rules_reached(subject: Subject) -> Iterator[Diagnostic]:
     """Rules that no documented event reaches, and rules whose events those above take, in an app of any channel."""
     events = [event.value for event in subject.mapping.payload.events]
     table = [_verdicts(subject, event, {}) for event in events]
+    *above_last, _ = subject.mapping.rules or (None,)
+    yield from (codes.E334.at(rule.place) for rule in above_last if rule.takes_all)
     for rule in subject.mapping.rules:
+        if rule.takes_all or any(above.takes_all for above in subject.mapping.rules[: rule.index]):
+            continue  # the last one takes what is not documented; what stands below another one is told there
         reaching = [verdicts for verdicts in table if verdicts[rule.index] is not False]
         if events and not reaching:
             yield _unreached(subject, rule, events)
@@ -347,16 +399,14 @@ def _rules_reached(subject: Subject) -> Iterator[Diagnostic]:
 def _unreached(subject: Subject, rule: Rule, events: list[str]) -> Diagnostic:
     expression = subject.mapping.payload.event
     words = mentioned(rule.when.tree, expression.tree) if rule.when and expression and expression.tree else []
-    hint = next((found for word in words if (found := did_you_mean(word, events))), "")
+    strange = [word for word in words if word not in events]
+    hint = next((found for word in strange if (found := did_you_mean(word, events))), "")
     return codes.E311.at(rule.place if rule.when is None else rule.when.place, hint=hint or None)
 
 
 def _takers_above(subject: Subject, rule: Rule, reaching: list[list[bool | None]]) -> list[str]:
     """The labels of the rules above that surely take all that could reach this one; empty when something may."""
     takers: dict[str, None] = {}
-    for above in subject.mapping.rules[: rule.index]:
-        if above.takes_all:
-            return [above.label]
     for verdicts in reaching:
         first = next((one for one in subject.mapping.rules[: rule.index] if verdicts[one.index]), None)
         if first is None:
@@ -373,7 +423,7 @@ def check_together(subjects: list[Subject], app: App, vocabulary: Vocabulary) ->
     seen: dict[str, Mapping] = {}
     for subject in subjects:
         provider = subject.mapping.provider
-        if provider.value in seen:
+        if provider.value and provider.value in seen:
             yield codes.E320.at(provider.place, provider=provider.value, other=seen[provider.value].file)
         seen.setdefault(provider.value, subject.mapping)
     emitted = {metric.name for subject in subjects for metric, _ in metrics_emitted(subject)}
@@ -389,6 +439,8 @@ LOCAL: tuple[Check, ...] = (
     _expressions,
     _metrics,
     _reserved_data,
+    _event_names,
+    _texts,
     _tables_of_emissions,
     _explicit,
     _channels,

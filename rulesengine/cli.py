@@ -20,6 +20,16 @@ class _Verbs(click.Group):
         command: click.Command = importlib.import_module(f"rulesengine.commands.{cmd_name}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a verb; what the system refuses while it writes is told in a line."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
+        except OSError as fault:
+            what = f" {fault.filename}" if fault.filename else " standard output"
+            raise click.ClickException(f"cannot write{what}: {(fault.strerror or str(fault)).lower()}") from None
+
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="rulesengine", prog_name="rules")

@@ -190,6 +190,22 @@ E331 = Code(
     "{name!r} under data would say which event it is, which only `emit` does",
 )
 
+E332 = Code(
+    "E332", "event name without quotes", "{name} without quotes is a field of the item, not the event", "write '{name}'"
+)
+E333 = Code(
+    "E333",
+    "value that is never text",
+    "{where} must be text, and this yields only {found}",
+    "text(...) turns a number into text",
+)
+E334 = Code(
+    "E334",
+    "rule without when that is not the last",
+    "this rule has no `when` and takes everything: the rules below never get an item",
+    "give it a `when`, or make it the last",
+)
+
 # -- app.yml and vocabulary -------------------------------------------------------------------------------------------
 E401 = Code(
     "E401",

@@ -47,11 +47,6 @@ class Branch:
     events: tuple[str, ...]
     candidates: tuple[Candidate, ...]
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether some candidate surely takes the item."""
-        return bool(self.candidates) and self.candidates[-1].when is None
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -77,7 +77,7 @@ class Engine:
         Raises `UnknownProvider`; whatever is wrong with the payload is in the result.
         """
         result = Result()
-        run_body(self._programs.get(provider) or self._program(provider), payload, request, result)
+        run_body(self._programs.get(provider) or self.program(provider), payload, request, result)
         return result
 
     def apply_bytes(
@@ -96,7 +96,7 @@ class Engine:
         """
         if formats is not None and not set(formats) <= set(FORMATS):
             raise ValueError(f"formats must be of {listed(FORMATS)}, not {formats!r}")
-        program, result = self._program(provider), into if into is not None else Result()
+        program, result = self.program(provider), into if into is not None else Result()
         whole, by_line = _split(formats or program.mapping.payload.formats)
         lines = [one for one in body.split(b"\n") if one.strip()] if by_line else []
         try:
@@ -113,7 +113,7 @@ class Engine:
 
     def apply_line(self, provider: str, line: bytes, request: Any, into: Result) -> None:
         """Add to `into` what becomes of one line of NDJSON, a body of its own. Raises `UnknownProvider`."""
-        self._run_line(self._program(provider), line, request, into)
+        self._run_line(self.program(provider), line, request, into)
 
     def _run_line(self, program: Program, line: bytes, request: Any, result: Result) -> None:
         try:
@@ -131,25 +131,26 @@ class Engine:
             return False
         return True
 
-    def decode(self, provider: str, body: bytes) -> Any:
-        """The data of a body, by the provider's formats. Raises `PayloadError`, `UnknownProvider`."""
-        return decode(body, self.formats(provider), self._limits)
-
     def program(self, provider: str) -> Program:
         """The compiled mapping of a provider, for tools that look into it. Raises `UnknownProvider`."""
-        return self._program(provider)
+        try:
+            return self._programs[provider]
+        except KeyError:
+            hint = did_you_mean(provider, self._programs)
+            known = f"no mapping for provider {provider!r} (there are: {listed(self._programs)})"
+            raise UnknownProvider(f"{known}; {hint}" if hint else known) from None
 
     def source(self, provider: str) -> str:
         """The Python source that the provider's mapping was compiled to."""
-        return self._program(provider).source
+        return self.program(provider).source
 
     def formats(self, provider: str) -> tuple[str, ...]:
         """The formats that the provider's bodies come in, in the order in which they are tried."""
-        return self._program(provider).mapping.payload.formats
+        return self.program(provider).mapping.payload.formats
 
     def mapping_id(self, provider: str) -> tuple[str, str]:
         """The file of a provider's mapping and the SHA-256 of its text, in hex: which rules an outcome is from."""
-        file = self._program(provider).mapping.file
+        file = self.program(provider).mapping.file
         raw = next(one.raw for one in self._files.mappings if one.name == file)
         return file, hashlib.sha256(raw).hexdigest()
 
@@ -157,14 +158,6 @@ class Engine:
     def limits(self) -> Limits:
         """The limits that bodies are held to."""
         return self._limits
-
-    def _program(self, provider: str) -> Program:
-        try:
-            return self._programs[provider]
-        except KeyError:
-            hint = did_you_mean(provider, self._programs)
-            known = f"no mapping for provider {provider!r} (there are: {listed(self._programs)})"
-            raise UnknownProvider(f"{known}; {hint}" if hint else known) from None
 
     def __reduce__(self) -> tuple[type[Engine], tuple[Files, Limits]]:
         return Engine, (self._files, self._limits)

@@ -10,7 +10,9 @@ Limits: expressions are bounded in length and depth, since the library's parser 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -69,13 +71,26 @@ def parse(text: str) -> Tree:
         raise TooLarge(f"longer than {MAX_LENGTH} characters")
     try:
         # A parser of its own each time: `Parser.parse` keeps a cache that all threads share.
-        return _freeze(_PlacedParser()._do_parse(text).parsed, 0, 0)
+        with _without_warnings(text):
+            return _freeze(_PlacedParser()._do_parse(text).parsed, 0, 0)
     except RecursionError:
         raise TooLarge(f"nested more than {MAX_DEPTH} levels deep") from None
+    except JMESPathError:
+        raise
+    except ValueError:  # of Python itself: it reads no number of more than 4,300 digits
+        raise TooLarge("holding a number of thousands of digits") from None
     except IndexError:  # the parser looks one token past the end of `[` and the like
         incomplete = exceptions.IncompleteExpressionError(len(text), "", "eof")
         incomplete.set_expression(text)
         raise incomplete from None
+
+
+def _without_warnings(text: str) -> AbstractContextManager[object]:
+    """The library warns of `` `foo` `` meaning text; to us it is a fault, also where warnings are exceptions.
+
+    Filters are the process's own, so they are touched only where a backtick stands.
+    """
+    return warnings.catch_warnings(action="ignore") if "`" in text else nullcontext()
 
 
 def problem_of(fault: JMESPathError, text: str) -> tuple[str, int]:

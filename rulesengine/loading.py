@@ -74,7 +74,11 @@ def gather(
 
 
 def _mapping_files(path: str, faults: list[Diagnostic]) -> Iterator[File]:
-    candidates = _candidates(path)
+    try:
+        candidates = _candidates(path)
+    except OSError as fault:
+        faults.append(codes.E101.at(_start(path), file=path, reason=(fault.strerror or str(fault)).lower()))
+        return
     if not candidates:
         faults.append(_not_found(path))
     for candidate in candidates:
@@ -85,9 +89,11 @@ def _mapping_files(path: str, faults: list[Diagnostic]) -> Iterator[File]:
 
 def _candidates(path: str) -> list[Path]:
     """The files a path stands for; a folder without mappings does not hide the bundled mapping of its name."""
-    folder = Path(path)
-    if folder.is_file():
+    folder, beside = Path(path), Path(f"{path}.yml")
+    if folder.is_file() or (folder.exists() and not folder.is_dir()):
         return [folder]
+    if beside.is_file():  # the folder of this name holds the cases of the mapping
+        return [beside]
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     mappings = [one for one in found if one.suffix in _SUFFIXES and one.stem != "app" and one.is_file()]
     bundled = bundled_mapping(path)

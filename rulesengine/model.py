@@ -323,6 +323,8 @@ def _tables(node: Node | None) -> Iterator[tuple[str, Table]]:
 
 # What authors write who come from other languages, at the place where JMESPath stops reading.
 _HINTS = (
+    (re.compile(r"\d{4}-\d\d-\d\d"), "text is written in single quotes, within YAML's: \"'...'\""),
+    (re.compile(r"(?<=\.)\d"), "an element of a list is taken by [{found}]"),
     (re.compile(r"\d"), "a number is written in backticks: `{found}`"),
     (re.compile(r"and\b"), "'and' is written &&"),
     (re.compile(r"or\b"), "'or' is written ||"),

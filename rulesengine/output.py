@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
+import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,28 +19,42 @@ _BUFFER = 2**20
 def writing(path: str | None) -> Iterator[BinaryIO]:
     """A stream of bytes to a file, or to standard output when there is no path; `.gz` is packed.
 
-    The file is written beside its place and renamed into it when the block ends well; otherwise it is removed and
-    whatever stood there stays. Raises OSError when it cannot be written.
+    A file is written beside its place and renamed into it when the block ends well; otherwise it is removed and
+    whatever stood there stays. A link is followed, and what is no regular file (a pipe, a device) is written to as it
+    is. Raises OSError, with the path as it was given, when that cannot be done.
     """
     if path is None or path == "-":
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "standard output is closed", "-")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-        return
-    folder, name = os.path.split(os.path.abspath(path))
-    beside = os.path.join(folder, f".{name}.{os.getpid()}.part")
-    try:
-        with _opened(beside, path) as raw, _packed(raw, path) as stream:
+    elif os.path.exists(path) and not os.path.isfile(path):
+        with _opened(path, path, "wb") as stream:
             yield stream
-        os.replace(beside, path)
+    else:
+        with _replacing(path) as stream:
+            yield stream
+
+
+@contextmanager
+def _replacing(path: str) -> Iterator[BinaryIO]:
+    place = os.path.realpath(path)
+    beside = os.path.join(os.path.dirname(place), f".rules.{os.getpid()}.{abs(hash(place))}.part")
+    try:
+        with _opened(beside, path, "xb") as raw, _packed(raw, path) as stream:
+            yield stream
+        if os.path.exists(place):
+            shutil.copymode(place, beside)
+        os.replace(beside, place)
     except BaseException:  # an interrupt too must leave nothing behind; it goes on as it came
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             os.unlink(beside)
         raise
 
 
-def _opened(beside: str, path: str) -> BinaryIO:
+def _opened(file: str, path: str, mode: str) -> BinaryIO:
     try:
-        return open(beside, "xb", buffering=_BUFFER)
+        return cast(BinaryIO, open(file, mode, buffering=_BUFFER))
     except OSError as fault:  # the user knows the file by the name they gave
         raise OSError(fault.errno, fault.strerror, path) from None
 
@@ -46,3 +63,9 @@ def _packed(raw: BinaryIO, path: str) -> BinaryIO:
     return (
         cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0)) if path.endswith(".gz") else raw
     )
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two paths lead to one regular file, there already or to be written."""
+    regular = all(not os.path.exists(path) or stat.S_ISREG(os.stat(path).st_mode) for path in (one, other))
+    return regular and os.path.realpath(one) == os.path.realpath(other)

@@ -269,11 +269,12 @@ def payload_files(path: str) -> list[str]:
         return [path]
     found: list[str] = []
     for folder, _, names in os.walk(path, onerror=lambda error: found.append(error.filename)):
-        found.extend(os.path.join(folder, name) for name in names if _is_payload(name))
+        found.extend(os.path.join(folder, name) for name in names if is_payload(name))
     return sorted(found)
 
 
-def _is_payload(name: str) -> bool:
+def is_payload(name: str) -> bool:
+    """True if the name is that of a payload file: .json .ndjson .jsonl .txt, also with .gz."""
     return name.lower().removesuffix(".gz").endswith(_PAYLOAD_SUFFIXES)
 
 

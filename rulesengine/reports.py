@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from rulesengine.diagnostics import Diagnostic
 from rulesengine.loading import Checked
@@ -71,7 +72,7 @@ def _result(one: Diagnostic) -> dict[str, Any]:
         "endLine": place.end_line,
         "endColumn": place.end_column,
     }
-    location = {"artifactLocation": {"uri": place.file}, "region": region}
+    location = {"artifactLocation": {"uri": quote(place.file)}, "region": region}
     return {
         "ruleId": one.code.number,
         "level": "error" if one.is_error else "note",

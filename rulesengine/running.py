@@ -100,12 +100,12 @@ def _null_item() -> Any:
     raise ItemFault(codes.E514)
 
 
-def items_of(program: Program, body: Any, request: Any = None) -> Iterator[Any]:
-    """The items of a body, without those in whose place a step yields a fault."""
+def items_of(program: Program, body: Any, request: Any = None) -> Iterator[tuple[Any, Any]]:
+    """The items of a body, each with its parent, without those in whose place a step yields a fault."""
     if not program.steps:
-        yield from body if isinstance(body, list) else (body,)
+        yield from ((item, None) for item in (body if isinstance(body, list) else (body,)))
         return
-    yield from (item for item, _, fault in _step(program, 0, body, body, None, request) if fault is None)
+    yield from ((item, parent) for item, parent, fault in _step(program, 0, body, body, None, request) if fault is None)
 
 
 def reject_body(result: Result, fault: PayloadError, body: Any) -> None:

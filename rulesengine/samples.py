@@ -9,57 +9,74 @@ Limits: fields are followed from the item by names alone; what lies behind a pro
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rulesengine import codes
 from rulesengine.checks import Subject
-from rulesengine.diagnostics import Diagnostic, did_you_mean, in_order, shown
+from rulesengine.diagnostics import Diagnostic, did_you_mean, in_order, printable
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
 from rulesengine.jmes import Tree
 from rulesengine.model import Expression
-from rulesengine.payloads import payload_files
+from rulesengine.payloads import blocks, decode, is_lines, is_payload, lines_of, payload_files
 from rulesengine.program import Program
-from rulesengine.running import Result, items_of
+from rulesengine.running import Result, items_of, reject_body, run_body
 
 Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An item of a sample body, with its parent and the body."""
+
+    item: Any
+    parent: Any
+    body: Any
 
 
 def check_samples(engine: Engine, subject: Subject, folder: str) -> tuple[Diagnostic, ...]:
     """Advice on one mapping from the samples of its provider; none where there are no samples."""
     provider = subject.mapping.provider.value
     program, result = engine.program(provider), Result()
-    items: list[Any] = []
-    for file in _files(folder, provider):
-        body = Path(file).read_bytes()
-        engine.apply_bytes(provider, body, into=result)
-        items.extend(_items(engine, program, body))
-    return in_order([*_paths(subject, items), *_events(subject, program, items), *_outcomes(subject, result)])
+    samples: list[Sample] = []
+    for body in _bodies(engine, provider, folder, result):
+        run_body(program, body, None, result)
+        samples.extend(Sample(item, parent, body) for item, parent in items_of(program, body))
+    return in_order([*_paths(subject, samples), *_events(subject, program, samples), *_outcomes(subject, result)])
 
 
-def _files(folder: str, provider: str) -> list[str]:
-    own = os.path.join(folder, provider)
-    if os.path.isdir(own):
-        return payload_files(own)
-    return [file for file in payload_files(folder) if os.path.dirname(file) == folder.rstrip("/")]
+def sample_files(folder: str, provider: str) -> list[str]:
+    """The sample bodies of a provider: those of its own folder, or else those that lie directly in the folder."""
+    own = Path(folder, provider)
+    if own.is_dir():
+        return payload_files(str(own))
+    files = (str(path) for path in sorted(Path(folder).iterdir()) if path.is_file())
+    return [file for path in files for file in payload_files(path) if is_payload(file)]
 
 
-def _items(engine: Engine, program: Program, body: bytes) -> Iterator[Any]:
-    try:
-        yield from items_of(program, engine.decode(program.mapping.provider.value, body))
-    except PayloadError:
-        return  # told by _outcomes
+def _bodies(engine: Engine, provider: str, folder: str, result: Result) -> Iterator[Any]:
+    """The data of every body; one that cannot be read or decoded is rejected."""
+    for file in sample_files(folder, provider):
+        lines = is_lines(file)
+        for block in blocks(file, lines, engine.limits):
+            for body in (body for _, body in lines_of(block)) if lines and block.error is None else (block.data,):
+                try:
+                    if block.error is not None:
+                        raise block.error
+                    yield decode(body, ("ndjson",) if lines else engine.formats(provider), engine.limits)
+                except PayloadError as fault:
+                    reject_body(result, fault, body)
 
 
 # -- fields -----------------------------------------------------------------------------------------------------------
 
 
-def _paths(subject: Subject, items: list[Any]) -> Iterator[Diagnostic]:
+def _paths(subject: Subject, samples: list[Sample]) -> Iterator[Diagnostic]:
     for expression, part, keys in _looked_for(subject):
-        known = _keys_at(items, keys[:-1])
+        known = _keys_at(samples, keys[:-1])
         if known and keys[-1] not in known:
             path = ".".join(keys)
             yield codes.W501.at(expression.place_of(part), path=path, hint=did_you_mean(keys[-1], known))
@@ -92,11 +109,11 @@ def _fields(tree: Tree) -> Iterator[tuple[Tree, Keys]]:
             yield from _fields(child)
 
 
-def _keys_at(items: list[Any], path: Keys) -> set[str]:
+def _keys_at(samples: list[Sample], path: Keys) -> set[str]:
     """The keys that the objects at this path have in any item."""
     found: set[str] = set()
-    for item in items:
-        value = item
+    for sample in samples:
+        value = sample.item
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
         found.update(value if isinstance(value, dict) else ())
@@ -106,22 +123,24 @@ def _keys_at(items: list[Any], path: Keys) -> set[str]:
 # -- events and outcomes ----------------------------------------------------------------------------------------------
 
 
-def _events(subject: Subject, program: Program, items: list[Any]) -> Iterator[Diagnostic]:
-    payload, place = subject.mapping.root.get("payload"), subject.mapping.payload
+def _events(subject: Subject, program: Program, samples: list[Sample]) -> Iterator[Diagnostic]:
+    payload = subject.mapping.root.get("payload")
     key = payload.key("events") if payload is not None else None
-    if program.event is None or key is None or place.event is None or "parent()" in place.event.text:
-        return
-    documented = {event.value for event in place.events}
-    for item in items:
-        try:
-            name = program.event(item, item, None, None)
-        except ValueError:
-            continue
-        if isinstance(name, str) and name not in documented:
+    documented = {event.value for event in subject.mapping.payload.events}
+    for name in dict.fromkeys(_event_of(program, sample) for sample in samples) if key is not None else ():
+        if name is not None and name not in documented and key is not None:
             yield codes.W502.at(key.place, event=name, hint=did_you_mean(name, documented) or None)
+
+
+def _event_of(program: Program, sample: Sample) -> str | None:
+    try:
+        name = program.event(sample.item, sample.body, sample.parent, None) if program.event is not None else None
+    except (ValueError, TypeError):  # what jmespath and the added functions raise: told by _outcomes
+        return None
+    return name if isinstance(name, str) else None
 
 
 def _outcomes(subject: Subject, result: Result) -> Iterator[Diagnostic]:
     rules = subject.mapping.root.key("rules") or subject.mapping.root
     for one in (*result.unmatched, *result.rejected):
-        yield codes.W503.at(one.place or rules.place, code=one.code, message=shown(one.message, 200)[1:-1])
+        yield codes.W503.at(one.place or rules.place, code=one.code, message=printable(one.message))

@@ -21,7 +21,7 @@ from rulesengine.source import Node, Path, quoted
 
 Schema = dict[str, Any]
 
-_PROVIDER = re.compile(r"[a-z][a-z0-9_]*\Z")
+_PROVIDER = re.compile(r"[a-z][a-z0-9_-]*\Z")
 
 
 def _is_version(field: str, value: Any, error: Any) -> None:
@@ -31,7 +31,7 @@ def _is_version(field: str, value: Any, error: Any) -> None:
 
 def _is_provider(field: str, value: str, error: Any) -> None:
     if not _PROVIDER.match(value):
-        error(field, "a provider is named in lower case letters, digits and '_', such as amazon_ses")
+        error(field, "a provider is named in lower case letters, digits, '_' and '-', such as amazon_ses")
 
 
 def _is_formats(field: str, value: Any, error: Any) -> None:
@@ -257,7 +257,7 @@ class _Fault:
 
 
 # Keys under which other engines keep what ours are for.
-_FOREIGN = {
+_FOREIGN_KEYS = {
     "where": "when", "if": "when", "condition": "when", "filter": "when", "match": "when", "then": "emit",
     "action": "emit", "event": "emit", "skip": "ignore", "drop": "ignore", "fields": "data", "id": "name",
 }  # fmt: skip
@@ -265,7 +265,7 @@ _FOREIGN = {
 
 def _unknown(one: _Fault) -> Diagnostic:
     known = list(_schema_at(one.schema, one.fault.schema_path))
-    foreign = _FOREIGN.get(one.key.lower())
+    foreign = _FOREIGN_KEYS.get(one.key.lower())
     hint = f"did you mean {foreign!r}?" if foreign in known else did_you_mean(one.key, known)
     return codes.E201.at(one.key_place, key=one.key, known=listed(known), hint=hint)
 
@@ -283,7 +283,7 @@ def _excluded(one: _Fault) -> Diagnostic:
 
 def _dependent(one: _Fault) -> Diagnostic:
     others = [name for name in _names(one.fault.constraint) if one.parent.key(name) is None]
-    return codes.E206.at(one.key_place, key=one.key, other=listed(map(repr, others)))
+    return codes.E206.at(one.parent.place, key=one.key, other=listed(map(repr, others)))
 
 
 def _empty(one: _Fault) -> Diagnostic:

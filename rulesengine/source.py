@@ -157,7 +157,8 @@ class _Builder:
         except _Stop:
             root = None
         if root is None and not self.faults:
-            self.faults.append(codes.E111.at(self.source.place(0)))
+            hint = None if self.strict else "an app.yml declares channel.type and channel.metrics"
+            self.faults.append(codes.E111.at(self.source.place(0), hint=hint))
         return root, self.faults
 
     def _document(self, event: Any, root: Node | None) -> Node:
@@ -336,7 +337,8 @@ def _syntax_fault(source: Source, fault: Any) -> Diagnostic:
     began = re.search(r"quoted scalar|flow|alias|anchor|tag", str(getattr(fault, "context", None)))
     ends = getattr(fault, "problem_mark", None)
     at_end = ends is None or ends.index >= len(source.text.rstrip())
-    mark = fault.context_mark if began and at_end else ends
+    unspaced = "could not find expected ':'" in str(fault)  # PyYAML notices in the next line
+    mark = fault.context_mark if (began and at_end) or unspaced else ends
     if mark is None:  # a character that YAML does not allow: the reader knows its position only
         position = min(getattr(fault, "position", 0) or 0, len(source.text))
         return codes.E103.at(source.place(position), problem="a control character stands here", hint="remove it")
@@ -370,6 +372,10 @@ _SENTENCES = (
 
 def _quote_hint(line: str, column: int, problem: str) -> tuple[int, str]:
     """The column to show and what was probably meant: an expression with what YAML keeps for itself, unquoted."""
+    if "unknown escape" in problem:
+        return column, "double the backslash, or put the value in single quotes, where it needs no escape"
+    if re.match(r"\s*(?:- +)*[\w.-]+:[^\s:]", line) and "could not find expected ':'" in problem:
+        return column, "a space must follow the colon"
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return column, "YAML indents with spaces, not with tabs"
     written = re.match(r"\s*(?:- +)*(?:[\w.-]+:(?:\s+|$))?(?:- +)*", line)

@@ -24,6 +24,7 @@ from rulesengine.running import Outcome, Result, reject_body
 # Faults are counted by what they say; past this many different ones a run only counts on.
 _DIFFERENT_FAULTS = 1_000
 _BLOCKS_A_JOB = 3
+_COUNTS = ("bodies", "items", "emitted", "events", "ignored", "unmatched", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add the counts of a later part of the run."""
-        for name in ("bodies", "items", "emitted", "events", "ignored", "unmatched", "rejected"):
+        for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.by_event.update(other.by_event)
         for problem, (count, source) in other.problems.items():
@@ -78,8 +79,7 @@ class Tally:
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `--summary` writes."""
-        names = ("bodies", "items", "emitted", "events", "ignored", "unmatched", "rejected")
-        return {**{name: getattr(self, name) for name in names}, "by_event": dict(sorted(self.by_event.items()))}
+        return {**{name: getattr(self, name) for name in _COUNTS}, "by_event": dict(sorted(self.by_event.items()))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +155,8 @@ def _run_block(engine: Engine, task: Task, block: Block, sink: Result) -> Chunk:
 
 def _by_event(events: list[dict[str, Any]]) -> Counter[str]:
     """How often each type/action[/reachability_update_type] was emitted."""
-    counts = Counter([(one["type"], one["action"], _update_of(one["data"])) for one in events])
+    counts = Counter([(one["type"], one["action"], one["data"].get("reachability_update_type")) for one in events])
     return Counter({"/".join(filter(None, kind)): count for kind, count in counts.items()})
-
-
-def _update_of(data: dict[str, Any]) -> str | None:
-    update = data.get("reachability_update_type")
-    return update if isinstance(update, str) else None  # a mapping may use the name for data of its own
 
 
 def _drain(engine: Engine, task: Task, sink: Result, line: int, before: int, tally: Tally, rejects: bytearray) -> None:
@@ -188,10 +183,10 @@ def _reject_line(engine: Engine, task: Task, outcome: str, one: Outcome, line: i
         "code": one.code,
         "message": one.message,
         "rule": one.rule,
-        "place": str(one.place) if one.place else None,
+        "place": _named(str(one.place)) if one.place else None,
         "provider": task.provider,
-        "mapping": {"file": file, "sha256": checksum},
-        "source": {"file": task.path, "line": line, "item": index},
+        "mapping": {"file": _named(file), "sha256": checksum},
+        "source": {"file": _named(task.path), "line": line, "item": index},
     }
     if isinstance(one.item, bytes):
         return encode_line({**record, "body": one.item.decode("utf-8", "backslashreplace")})
@@ -199,6 +194,11 @@ def _reject_line(engine: Engine, task: Task, outcome: str, one: Outcome, line: i
         return encode_line({**record, "item": one.item})
     except PayloadError:  # nested too deeply to be written as data
         return encode_line({**record, "body": _as_text(one.item)})
+
+
+def _named(path: str) -> str:
+    """A file's name as JSON can hold it: bytes that are not UTF-8 as escapes."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _as_text(item: Any) -> str:
@@ -232,7 +232,7 @@ def _work(
     engine: Engine, tasks: Iterable[Task], stdin: BinaryIO | None, progress: Callable[[int], None] | None
 ) -> Iterator[_Work]:
     for task in tasks:
-        if os.path.isdir(task.path):
+        if os.path.isdir(task.path) and os.access(task.path, os.R_OK | os.X_OK):
             empty = PayloadError(codes.E504, f"{task.path}: the folder has no payload file (.json .ndjson .jsonl .txt)")
             yield task, Block(1, b"", empty)
             continue

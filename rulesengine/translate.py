@@ -10,7 +10,6 @@ fail and is cheap, so it may move ahead of the `&&` it stands behind; calls and 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,12 +21,11 @@ from rulesengine.errors import FunctionFault
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import Tree
 from rulesengine.signatures import Function, bind
-from rulesengine.writer import Namespace, Origin, Writer
+from rulesengine.writer import PLAIN_WORD, Namespace, Origin, Writer
 
 ITEM = "item"
 FIELDS = "fields"  # the item where it is an object, else nothing: field access without a test each time
 
-_LABEL = re.compile(r"[A-Za-z0-9_]{1,40}\Z")
 
 _T = TypeVar("_T")
 
@@ -193,7 +191,7 @@ class Translator:
 
     def text(self, text: str) -> str:
         """A field's name: written out when it is a plain word, bound as an object otherwise."""
-        plain = _LABEL.match(text)
+        plain = PLAIN_WORD.match(text)
         return f"'{text}'" if plain else self.namespace.bind(f"name:{text}", f"NAME_{len(text)}", lambda: text)
 
     def _helper(self, name: str) -> str:
@@ -320,7 +318,7 @@ class Translator:
             called = self._lookup(tree, current)
         elif function is not None and function.body is not None and _fits(function, tree):
             called = self._added(function, tree, current)
-        elif function is not None:
+        elif function is not None and function.body is not None:
             called = f"{self._misused(function)}({self._arguments(tree, current)})"
         else:
             called = f"{self._standard(name)}({self._arguments(tree, current)})"
@@ -341,15 +339,13 @@ class Translator:
         return ", ".join(self.value(child, current).text for child in tree.children)
 
     def _standard(self, name: str) -> str:
-        label = name if _LABEL.match(name) else "unknown"
+        label = name if PLAIN_WORD.match(name) else "unknown"
         return self.namespace.bind(f"function:{name}", f"_{label}", lambda: jmes.standard_function(name))
 
     def _misused(self, function: Function) -> str:
         """What fails when it is reached, as a wrong call of a standard function does."""
 
         def fail(*arguments: Any) -> Any:
-            if function.body is None:
-                raise FunctionFault(f"{function.name}() needs a mapping around it")
             raise FunctionFault(f"{function.name}() is called as {function.signature} and not like this")
 
         return self.namespace.bind(f"misused:{function.name}", f"_misused_{function.name}", lambda: fail)

@@ -17,7 +17,7 @@ from rulesengine.model import Expression
 from rulesengine.signatures import Function
 
 # What other languages call functions of ours.
-_FOREIGN = {
+_FOREIGN_FUNCTIONS = {
     "downcase": "lower", "tolower": "lower", "lowercase": "lower", "to_lower": "lower",
     "upcase": "upper", "toupper": "upper", "uppercase": "upper", "to_upper": "upper",
     "strip": "trim", "parse_json": "from_json", "json_parse": "from_json", "parse_timestamp": "epoch",
@@ -76,7 +76,7 @@ def _check_call(expression: Expression, call: Tree, tables: Sequence[str], has_p
         yield from _check_standard(expression, call, STANDARD[name])
     elif name not in FUNCTIONS:
         known = [*FUNCTIONS, *STANDARD]
-        foreign = _FOREIGN.get(name.lower())
+        foreign = _FOREIGN_FUNCTIONS.get(name.lower())
         hint = f"did you mean {foreign!r}?" if foreign else did_you_mean(name, known)
         yield codes.E302.at(place, name=name, hint=hint)
     elif name == "parent" and not has_parent and not call.children:
@@ -135,7 +135,7 @@ def _check_type(
     expression: Expression, call: Tree, signature: str, number: int, types: Sequence[str], argument: Tree
 ) -> Iterator[Diagnostic]:
     """A literal, or what can only be a boolean, where another type is wanted."""
-    found = _type_of(argument)
+    found = type_of(argument)
     wanted = {one.split("-")[0] for one in types}
     if wanted == {"expref"} and found != "expref":
         found = "a value"
@@ -150,7 +150,8 @@ def _check_type(
     )  # fmt: skip
 
 
-def _type_of(tree: Tree) -> str | None:
+def type_of(tree: Tree) -> str | None:
+    """The JMESPath type of all that an expression can yield but null, where there is only one."""
     if tree.kind == "expref":
         return "expref"
     if tree.kind in ("comparator", "not_expression"):
@@ -165,7 +166,7 @@ def _type_of(tree: Tree) -> str | None:
 
 
 def _is_number(tree: Tree) -> bool:
-    return tree.kind == "literal" and _type_of(tree) == "number"
+    return tree.kind == "literal" and type_of(tree) == "number"
 
 
 def _check_table(expression: Expression, call: Tree, tables: Sequence[str]) -> Iterator[Diagnostic]:
@@ -227,7 +228,7 @@ def _check_comparison(expression: Expression, part: Tree) -> Iterator[Diagnostic
 
 def _check_types(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
     """Sides of which each can only have one type, and not the same: `length(tags) == '5'`."""
-    left, right = (_type_of(side) for side in part.children)
+    left, right = (type_of(side) for side in part.children)
     if part.value not in ("eq", "ne") or None in (left, right) or "null" in (left, right) or left == right:
         return
     literal = next((side for side in part.children if side.kind == "literal"), None)

@@ -11,7 +11,7 @@ from typing import Any
 from rulesengine.jmes import Tree
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
-_LABEL = re.compile(r"[A-Za-z0-9_]{1,40}\Z")
+PLAIN_WORD = re.compile(r"[A-Za-z0-9_]{1,40}\Z")
 
 # A line that can fail leads back to this: the expression's own object and the offset in its text.
 Origin = tuple[object, int]
@@ -48,7 +48,7 @@ class Namespace:
     def text(self, value: str) -> str:
         """The name of a text; a plain word shows in it."""
         word = value.replace("-", "_").replace(" ", "_")
-        label = word if _LABEL.match(word) else str(len(self.objects))
+        label = word if PLAIN_WORD.match(word) else str(len(self.objects))
         return self.bind(f"text:{value}", f"TEXT_{label}", lambda: value)
 
 

@@ -204,11 +204,11 @@ def test_interrupt_leaves_no_file_and_no_process(folder: Path) -> None:
         assert running.stdin is not None
         running.stdin.write((json.dumps(OPEN) + "\n").encode() * 30_000)
         running.stdin.flush()
-        while not list(folder.glob(".out.*")):
+        while not list(folder.glob(".rules.*")):
             time.sleep(0.02)
         running.send_signal(signal.SIGINT)
         assert running.wait(30) != 0
-        assert [one.name for one in folder.iterdir() if "out" in one.name] == []
+        assert [one.name for one in folder.iterdir() if "out" in one.name or "part" in one.name] == []
 
 
 def test_a_closed_pipe_is_no_error_to_shout_about(folder: Path) -> None:

@@ -15,17 +15,19 @@ from rulesengine.stream import Chunk, Tally, run, tasks_for
 MAPPING = """\
 mapping: 1
 provider: acme
-payload: {event: kind, events: [open, odd]}
+payload: {event: kind, events: [open, odd, gone]}
 event:
   identifiers: {email: email}
 rules:
   - when: kind == 'open'
     emit: open
-    data: {deep: deep, reachability_update_type: update}
+    data: {deep: deep}
+  - when: kind == 'gone'
+    emit: hard_bounce
   - when: kind == 'odd'
     ignore: odd
 """
-APP = "channel: {type: email, metrics: {engagement: [open]}}\n"
+APP = "channel: {type: email, metrics: {engagement: [open], reachability: [hard_bounce]}}\n"
 
 
 @pytest.fixture
@@ -77,8 +79,8 @@ def _with(program: Any, item: Any) -> Any:
 
 
 def test_events_are_counted_by_what_they_are(engine: Engine, tmp_path: Path) -> None:
-    items = [{"kind": "open", "email": "a", "update": update} for update in (None, 5, [1], "mine")]
-    (tmp_path / "in.json").write_text(json.dumps([*items, {"kind": "odd"}]))
+    items = [{"kind": kind, "email": "a"} for kind in ("open", "gone", "open", "open", "odd")]
+    (tmp_path / "in.json").write_text(json.dumps(items))
     assert total(chunks(engine, tmp_path / "in.json")) == {
         "bodies": 1,
         "items": 5,
@@ -87,7 +89,7 @@ def test_events_are_counted_by_what_they_are(engine: Engine, tmp_path: Path) -> 
         "ignored": 1,
         "unmatched": 0,
         "rejected": 0,
-        "by_event": {"email/open": 3, "email/open/mine": 1},
+        "by_event": {"email/open": 3, "reachability/unreachable/hard_bounce": 1},
     }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +19,7 @@ from rulesengine.commands.common import FAILED, app_options, counted, load
 from rulesengine.diagnostics import printable
 from rulesengine.engine import Engine
 from rulesengine.errors import FunctionFault
-from rulesengine.output import writing
+from rulesengine.output import same_file, writing
 from rulesengine.payloads import FORMATS, Limits, payload_files
 from rulesengine.stream import Chunk, Tally
 from rulesengine.times import epoch
@@ -25,6 +27,7 @@ from rulesengine.times import epoch
 # Below this many bytes a run is over before a progress bar is of use.
 _LONG_RUN = 16 * 2**20
 _PROBLEMS_SHOWN = 20
+_TERMINATED = 128 + signal.SIGTERM
 
 
 @click.command("apply")
@@ -64,6 +67,8 @@ def command(
 
     Exit status: 0 all well; 1 something was rejected (with --strict: or unmatched); 2 wrong usage.
     """
+    _refuse_overwriting(payloads, app, {"--output": output, "--rejects": rejects, "--summary": summary})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # so that part files and workers are cleared away
     engine = load(mapping, app, vocabulary, Limits(body_bytes=max_body * 2**20))
     tasks = stream.tasks_for(
         engine,
@@ -75,18 +80,30 @@ def command(
     )
     try:
         with _progress(payloads, output) as progress:
-            chunks = stream.run(engine, list(tasks), jobs=jobs, stdin=sys.stdin.buffer, progress=progress)
+            chunks = stream.run(
+                engine, list(tasks), jobs=jobs, stdin=sys.stdin.buffer if "-" in payloads else None, progress=progress
+            )
             tally = _write(chunks, output, rejects)
         if summary is not None:
             with writing(summary) as file:
                 file.write(json.dumps(tally.as_dict(), indent=2).encode() + b"\n")
     except BrokenPipeError:
         _leave_pipe()
-    except OSError as fault:
-        raise click.ClickException(f"cannot write {fault.filename or 'the output'}: {fault.strerror}") from None
+    except BrokenProcessPool:
+        raise click.ClickException("a worker process was killed (out of memory?); no output file was written") from None
     _report(tally)
     if tally.rejected or (strict and tally.unmatched):
         raise SystemExit(FAILED)
+
+
+def _refuse_overwriting(payloads: tuple[str, ...], app: str, outputs: dict[str, str | None]) -> None:
+    """An output that is an input, or the same as another output, would lose what is there."""
+    given = {name: path for name, path in outputs.items() if path is not None and path != "-"}
+    inputs = [app, *(file for path in payloads for file in payload_files(path))]
+    for number, (name, path) in enumerate(given.items()):
+        others = [*inputs, *list(given.values())[:number]]
+        if any(same_file(path, other) for other in others):
+            raise click.UsageError(f"{name} {path} would overwrite an input or another output")
 
 
 def _time(text: str) -> int:

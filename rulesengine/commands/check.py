@@ -13,7 +13,7 @@ from rulesengine.diagnostics import Diagnostic, has_errors, in_order, render
 from rulesengine.engine import Engine
 from rulesengine.loading import Checked, Files
 from rulesengine.reports import as_github, as_json, as_sarif
-from rulesengine.samples import check_samples
+from rulesengine.samples import check_samples, sample_files
 
 
 @click.command("check")
@@ -53,6 +53,8 @@ def _from_samples(files: Files, checked: Checked, folder: str | None) -> list[Di
     if folder is None or has_errors(checked.diagnostics):
         return []
     engine = Engine(files)
+    if not any(sample_files(folder, provider) for provider in engine.providers):
+        raise click.BadParameter(f"{folder} has no samples of {', '.join(engine.providers)}", param_hint="--samples")
     return [one for subject in checked.subjects for one in check_samples(engine, subject, folder)]
 
 
