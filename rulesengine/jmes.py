@@ -75,7 +75,7 @@ def parse(text: str) -> Tree:
             return _freeze(_PlacedParser()._do_parse(text).parsed, 0, 0)
     except RecursionError:
         raise TooLarge(f"nested more than {MAX_DEPTH} levels deep") from None
-    except JMESPathError:
+    except (JMESPathError, TooLarge):
         raise
     except ValueError:  # of Python itself: it reads no number of more than 4,300 digits
         raise TooLarge("holding a number of thousands of digits") from None

@@ -225,7 +225,6 @@ FAULTS: dict[str, str] = {
     '"a"(b)': "ParseError",
     # while running
     "nope(a)": "UnknownFunctionError",
-    "text.upper()": "UnknownFunctionError",
     "text.length()": "ArityError",
     "text < one": "TypeError",
     "length()": "ArityError",

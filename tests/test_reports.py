@@ -31,6 +31,6 @@ def test_sarif_has_a_rule_for_each_code_and_a_result_for_each_diagnostic() -> No
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["E104", "W301"]
     assert [(one["ruleId"], one["level"]) for one in run["results"]] == [("E104", "error"), ("W301", "note")]
     location = run["results"][0]["locations"][0]["physicalLocation"]
-    assert location["artifactLocation"]["uri"] == "a,b.yml"
+    assert location["artifactLocation"]["uri"] == "a%2Cb.yml"
     assert location["region"] == {"startLine": 2, "startColumn": 3, "endLine": 2, "endColumn": 6}
     assert json.loads(as_sarif([], "1"))["runs"][0]["results"] == []
