@@ -14,9 +14,9 @@ import json
 import re
 from collections.abc import Callable
 
+from rulesengine.diagnostics import shown
 from rulesengine.errors import FunctionFault
 from rulesengine.patterns import Pattern
-from rulesengine.times import brief
 
 # replace() is the one function whose result can be far larger than what it was given: a bound against exhaustion.
 _LONGEST_RESULT = 10_000_000
@@ -28,9 +28,9 @@ def named(value: object) -> str:
     if isinstance(value, bool):
         return f"the boolean {'true' if value else 'false'}"
     if isinstance(value, str):
-        return f"the string {brief(value)}"
+        return f"the string {shown(value)}"
     if isinstance(value, int | float):
-        return f"the number {brief(value)}"
+        return f"the number {shown(value)}"
     if isinstance(value, list | dict):
         return "an array" if isinstance(value, list) else "an object"
     return "null" if value is None else f"a {type(value).__name__}"
@@ -40,7 +40,7 @@ def _utf8(function: str, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise FunctionFault(f"{function}() got {brief(text)}, which holds half a surrogate pair") from None
+        raise FunctionFault(f"{function}() got {shown(text)}, which holds half a surrogate pair") from None
 
 
 _compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -110,9 +110,9 @@ def from_json(text: str) -> object:
     try:
         return _decode(text)
     except RecursionError:
-        raise FunctionFault(f"from_json() got {brief(text)}, which is nested too deeply") from None
+        raise FunctionFault(f"from_json() got {shown(text)}, which is nested too deeply") from None
     except ValueError as fault:
-        raise FunctionFault(f"from_json() got {brief(text)}, which is no JSON: {fault}") from None
+        raise FunctionFault(f"from_json() got {shown(text)}, which is no JSON: {fault}") from None
 
 
 def items_of(table: dict[str, object]) -> list[list[object]]:
@@ -176,7 +176,7 @@ def _plain_number(given: str | int | float) -> str:
 def _with_country(given: object, digits: str, code: str) -> str:
     if digits.startswith("0"):
         if not code:
-            raise FunctionFault(f"e164() got {brief(given)}, a national number: add the country's calling code")
+            raise FunctionFault(f"e164() got {shown(given)}, a national number: add the country's calling code")
         return code + digits[1:]
     return digits if digits.startswith(code) and (not code or len(digits) > _LONGEST_NATIONAL) else code + digits
 
@@ -184,12 +184,12 @@ def _with_country(given: object, digits: str, code: str) -> str:
 def _calling_code(country: str | int | float) -> str:
     found = _CALLING_CODE.fullmatch(_plain_number(country))
     if found is None:
-        raise FunctionFault(f"e164() got {brief(country)} as country, expected a calling code such as '44'")
+        raise FunctionFault(f"e164() got {shown(country)} as country, expected a calling code such as '44'")
     return found[1]
 
 
 def _no_phone_number(given: object) -> FunctionFault:
-    return FunctionFault(f"e164() got {brief(given)}, which is no phone number")
+    return FunctionFault(f"e164() got {shown(given)}, which is no phone number")
 
 
 def hash_of(text: str) -> str:

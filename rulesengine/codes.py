@@ -174,22 +174,18 @@ E328 = Code(
     "{name} without backticks is a field of the item, not the value",
     "write `{value}`",
 )
-
 E329 = Code(
     "E329",
     "reference where a value is wanted",
     "&{text} is a reference to an expression, not its value",
     "leave out the &; only sort_by(), max_by(), min_by() and map() take one",
 )
-
 E330 = Code("E330", "comparison of different types", "this compares {left} with {right}: they are never equal")
-
 E331 = Code(
     "E331",
     "data that says which event it is",
     "{name!r} under data would say which event it is, which only `emit` does",
 )
-
 E332 = Code(
     "E332", "event name without quotes", "{name} without quotes is a field of the item, not the event", "write '{name}'"
 )
@@ -242,7 +238,6 @@ E510 = Code(
 E511 = Code("E511", "no rule takes the item", "no rule takes this item ({event})")
 E512 = Code("E512", "table without the value", "table {table!r} has no entry for {key}, and no default")
 E513 = Code("E513", "nested too deeply", "{reason}")
-
 E514 = Code("E514", "null item", "the item is null")
 
 # -- advice -----------------------------------------------------------------------------------------------------------

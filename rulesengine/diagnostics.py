@@ -125,8 +125,8 @@ def shown(value: object, width: int = 60) -> str:
     """
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
-    if isinstance(value, int) and value.bit_length() > 200:
-        return "a number of more than 60 digits"
+    if isinstance(value, int) and abs(value) >= 10**30:  # Python refuses to write thousands of digits
+        return "10^30 or more" if value > 0 else "-10^30 or less"
     text = _JSON_WORDS[value] if value is None or isinstance(value, bool) else repr(value)
     return printable(text if len(text) <= width else text[: width - 1] + "…")
 

@@ -135,7 +135,6 @@ class Mapping:
 
     file: str
     provider: Text
-    title: str
     channels: tuple[Text, ...]
     channels_place: Place
     payload: Payload
@@ -203,7 +202,6 @@ class _Builder:
         mapping = Mapping(
             file=root.source.file,
             provider=_text(root.get("provider")) or Text("", root.place),
-            title=getattr(_text(root.get("title")), "value", ""),
             channels=tuple(_texts(channels)),
             channels_place=(root.key("channels") or root).place,
             payload=self._payload(root.get("payload")),

@@ -47,8 +47,8 @@ def epoch(value: str | int | float) -> int:
     if number is not None and 0 <= number < _SECONDS_END:
         return int(number)
     if number is not None and _SECONDS_END <= number < _MILLISECONDS_END:
-        raise FunctionFault(f"epoch() got {brief(value)}, which can only be milliseconds: use epoch_ms()")
-    raise FunctionFault(f"epoch() got {brief(value)}, which is no time in seconds since 1970")
+        raise FunctionFault(f"epoch() got {shown(value)}, which can only be milliseconds: use epoch_ms()")
+    raise FunctionFault(f"epoch() got {shown(value)}, which is no time in seconds since 1970")
 
 
 def epoch_ms(value: str | int | float) -> int:
@@ -57,15 +57,15 @@ def epoch_ms(value: str | int | float) -> int:
     if number is not None and _MILLISECONDS_START <= number < _MILLISECONDS_END:
         return int(number) // 1000
     if number is not None and 0 <= number < _MILLISECONDS_START:
-        raise FunctionFault(f"epoch_ms() got {brief(value)}, which can only be seconds: use epoch()")
-    raise FunctionFault(f"epoch_ms() got {brief(value)}, which is no time in milliseconds since 1970")
+        raise FunctionFault(f"epoch_ms() got {shown(value)}, which can only be seconds: use epoch()")
+    raise FunctionFault(f"epoch_ms() got {shown(value)}, which is no time in milliseconds since 1970")
 
 
 def epoch_at(text: str, form: str, zone: ZoneInfo) -> int:
     """Whole seconds since 1970 of a date written as `form` says, in `zone` unless the text itself names an offset."""
     moment = _parsed(text, form)
     if moment is None:
-        raise FunctionFault(f"epoch_at() got {brief(text)}, which is not written as {brief(form)} says")
+        raise FunctionFault(f"epoch_at() got {shown(text)}, which is not written as {shown(form)} says")
     return _since_1970("epoch_at", text, moment if moment.tzinfo else moment.replace(tzinfo=zone))
 
 
@@ -79,7 +79,7 @@ def prepare_zone(name: str) -> ZoneInfo:
     except (KeyError, ValueError, OSError):
         pass
     hint = did_you_mean(name, available_timezones())
-    raise ValueError(f"{brief(name)} is no time zone of the tz database" + (f": {hint}" if hint else ""))
+    raise ValueError(f"{shown(name)} is no time zone of the tz database" + (f": {hint}" if hint else ""))
 
 
 def prepare_format(form: str) -> str:
@@ -88,27 +88,20 @@ def prepare_format(form: str) -> str:
         raise ValueError(f"a date format of {len(form)} characters is too long: {_LONGEST_FORMAT} are allowed")
     codes = set(_CODE.findall(form))
     if "Z" in codes:
-        raise ValueError(f"the date format {brief(form)} has %Z, but an abbreviation names no one zone: use %z")
+        raise ValueError(f"the date format {shown(form)} has %Z, but an abbreviation names no one zone: use %z")
     if codes & {"c", "x", "X"}:
-        raise ValueError(f"the date format {brief(form)} has %c, %x or %X, which differ by locale: write them out")
+        raise ValueError(f"the date format {shown(form)} has %c, %x or %X, which differ by locale: write them out")
     # Before strptime sees it: a day without a year is a DeprecationWarning there from Python 3.13 on.
     if not codes & {"Y", "y", "G"}:
-        raise ValueError(f"the date format {brief(form)} lacks a year")
+        raise ValueError(f"the date format {shown(form)} lacks a year")
     again = _parsed(_written(form), form)
     if again is None:
-        raise ValueError(f"{brief(form)} is no date format: write it in strptime codes such as '%Y-%m-%d %H:%M:%S'")
+        raise ValueError(f"{shown(form)} is no date format: write it in strptime codes such as '%Y-%m-%d %H:%M:%S'")
     if again.date() != _SAMPLE.date():
-        raise ValueError(f"the date format {brief(form)} lacks a month or a day")
+        raise ValueError(f"the date format {shown(form)} lacks a month or a day")
     if again.hour not in (0, _SAMPLE.hour):
-        raise ValueError(f"the date format {brief(form)} has a 12-hour clock (%I) without AM or PM (%p)")
+        raise ValueError(f"the date format {shown(form)} has a 12-hour clock (%I) without AM or PM (%p)")
     return form
-
-
-def brief(value: object) -> str:
-    """`shown(value)`, but never an error: Python refuses to write integers of more than some thousand digits."""
-    if isinstance(value, int) and abs(value) >= 10**30:
-        return "10^30 or more" if value > 0 else "-10^30 or less"
-    return shown(value)
 
 
 def _number(value: str | int | float) -> int | float | None:
@@ -127,14 +120,14 @@ def _from_iso(text: str) -> int:
         moment = datetime.fromisoformat(f"{date}T{minutes or '00:00'}{seconds}{zone or 'Z'}")
     except ValueError:
         expected = "seconds since 1970 or an ISO 8601 date and time"
-        raise FunctionFault(f"epoch() got {brief(text)}, expected {expected}") from None
+        raise FunctionFault(f"epoch() got {shown(text)}, expected {expected}") from None
     return _since_1970("epoch", text, moment)
 
 
 def _since_1970(function: str, text: str, moment: datetime) -> int:
     seconds = (moment - _EPOCH) // _SECOND
     if seconds < 0:
-        raise FunctionFault(f"{function}() got {brief(text)}, which lies before 1970")
+        raise FunctionFault(f"{function}() got {shown(text)}, which lies before 1970")
     return seconds
 
 

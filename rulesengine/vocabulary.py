@@ -30,7 +30,6 @@ class Metric:
     update: str | None
     takes_list: bool
     generated: bool
-    standing: str
     doubt: str
 
     def event_type(self, channel: str) -> str:
@@ -105,6 +104,5 @@ def _metric(name: str, row: Mapping[str, Any]) -> Metric:
         update=row.get("reachability_update_type"),
         takes_list=row.get("list_id", False),
         generated=row.get("generated", False),
-        standing=row["standing"],
         doubt=row.get("doubt", ""),
     )

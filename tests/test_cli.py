@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -334,3 +335,84 @@ def test_functions_are_listed_and_shown() -> None:
     assert "e164(s: string|number[, country: string|number]) -> string" in listed
     assert "not_null(" in listed
     assert '"ann@example.com"' in rules("functions", "lower").stdout.lower()
+
+
+# -- outputs and the system -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-o", "open.json"),
+        ("-o", "app.yml"),
+        ("--rejects", "./open.json"),
+        ("-o", "x", "--summary", "x"),
+        ("-o", "x", "--rejects", "y/../x"),
+    ],
+)
+def test_an_output_never_overwrites_an_input_or_another_output(folder: Path, arguments: Sequence[str]) -> None:
+    (folder / "y").mkdir()
+    before = {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
+    assert "would overwrite" in rules("apply", "m.yml", "open.json", *arguments, status=2).stderr
+    assert {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()} == before
+
+
+def test_an_output_follows_links_keeps_the_mode_and_writes_to_devices(folder: Path) -> None:
+    (folder / "real.ndjson").write_text("before")
+    (folder / "real.ndjson").chmod(0o600)
+    (folder / "link.ndjson").symlink_to("real.ndjson")
+    rules("apply", "m.yml", "open.json", "-o", "link.ndjson")
+    assert (folder / "link.ndjson").is_symlink()
+    assert json.loads((folder / "real.ndjson").read_text()) == EVENT
+    assert (folder / "real.ndjson").stat().st_mode & 0o777 == 0o600
+    rules("apply", "m.yml", "open.json", "-o", "/dev/null")
+    assert not Path("/dev/null").is_file()
+
+
+def test_a_full_device_is_told_in_a_line() -> None:
+    for arguments in (("apply", "m.yml", "open.json", "-o", "/dev/full"), ("functions",)):
+        with open("/dev/full", "wb") as full:
+            command = [sys.executable, "-m", "rulesengine", *arguments]
+            run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+        assert run.returncode == 1
+        assert b"no space left on device" in run.stderr
+        assert b"Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_termination_clears_up(folder: Path, jobs: str) -> None:
+    with process("apply", "m.yml", "-", "--format", "ndjson", "-o", "out", "--jobs", jobs) as running:
+        assert running.stdin is not None
+        running.stdin.write((json.dumps(OPEN) + "\n").encode() * 30_000)
+        running.stdin.flush()
+        while not list(folder.glob(".rules.*")):
+            time.sleep(0.02)
+        running.terminate()
+        assert running.wait(30) == 128 + signal.SIGTERM
+        assert list(folder.glob("out")) + list(folder.glob(".rules.*")) == []
+
+
+def test_a_name_that_is_not_utf8_is_written_with_escapes(folder: Path) -> None:
+    name = os.fsdecode(b"b\xff.json")
+    (folder / name).write_text('[{"event": "levitated"}]')
+    rules("apply", "m.yml", name, "--rejects", "r.ndjson")
+    assert json.loads((folder / "r.ndjson").read_text())["source"]["file"] == "b\\xff.json"
+
+
+def test_a_mapping_goes_before_the_folder_of_its_cases(folder: Path) -> None:
+    shutil.copy("m.yml", "own.yml")
+    (folder / "own").mkdir()
+    (folder / "own" / "cases.yml").write_text("cases: []\n")
+    assert rules("check", "own").stdout == "1 mapping: all well\n"
+
+
+def test_folders_that_cannot_be_read_are_told(folder: Path) -> None:
+    assert "file name too long" in rules("check", "a" * 300, status=2).stderr
+
+
+def test_a_killed_worker_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker ends as the system would end it, at its first block."""
+    monkeypatch.setattr("rulesengine.stream.run_block", lambda *_: os._exit(9))
+    result = rules("apply", "m.yml", "open.json", "--jobs", "2", "-o", "out", status=1)
+    assert "a worker process was killed" in result.stderr
+    assert not (folder / "out").exists()
