@@ -92,11 +92,19 @@ def _named(subject: Subject, emission: Emission) -> Iterator[tuple[str, Place]]:
 
 
 def _expressions(subject: Subject) -> Iterator[Diagnostic]:
-    tables = list(subject.mapping.tables)
+    tables = list(subject.mapping.tables) if _tables_are_read(subject.mapping) else None
     for expression, has_parent in subject.mapping.expressions():
         if expression.tree is not None:
             yield from check_calls(expression, tables, has_parent=has_parent)
             yield from check_traps(expression)
+
+
+def _tables_are_read(mapping: Mapping) -> bool:
+    """False where there are tables that could not be read: they are a list, or their key is misspelt."""
+    node = mapping.root.get("tables")
+    if node is not None:
+        return isinstance(node.data, dict)
+    return not any(nearest(key.text, ["tables"]) for key, _ in mapping.root.items())
 
 
 # -- emissions --------------------------------------------------------------------------------------------------------
@@ -142,6 +150,8 @@ _RESERVED = {
 
 def _tables_of_emissions(subject: Subject) -> Iterator[Diagnostic]:
     tables = subject.mapping.tables
+    if not _tables_are_read(subject.mapping):
+        return
     for _, emission in subject.emissions():
         if emission.table is not None and emission.table.value not in tables:
             name = emission.table.value

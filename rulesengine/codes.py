@@ -255,6 +255,9 @@ W304 = Code(
     "a reachability event carries only {names}: none is a messaging identifier the vocabulary knows",
     "use email, phone or a name that ends in {suffixes}",
 )
+W305 = Code(
+    "W305", "to_string of what may be null", "to_string() makes the text 'null' of null", "text() leaves null as it is"
+)
 W401 = Code(
     "W401",
     "attributable metric not declared",

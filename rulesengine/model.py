@@ -321,6 +321,10 @@ def _tables(node: Node | None) -> Iterator[tuple[str, Table]]:
 
 # What authors write who come from other languages, at the place where JMESPath stops reading.
 _HINTS = (
+    (re.compile(r"(?<=\bnot )\S"), "'not' is written !"),
+    (re.compile(r"(?<=<)>"), "'not equal' is written !="),
+    (re.compile(r"&"), "'and' is written &&"),
+    (re.compile(r"[\u2018\u2019\u201c\u201d]"), "text is written in straight quotes: '...'"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "text is written in single quotes, within YAML's: \"'...'\""),
     (re.compile(r"(?<=\.)\d"), "an element of a list is taken by [{found}]"),
     (re.compile(r"\d"), "a number is written in backticks: `{found}`"),
@@ -345,6 +349,6 @@ def _syntax_hint(text: str, offset: int) -> str:
     for pattern, hint in _HINTS:
         found = pattern.match(text, offset)
         if found:
-            number = re.match(r"[\d.]+", text[offset:])
+            number = re.match(r"\d+(?:\.\d+)?", text[offset:])
             return hint.format(found=number.group() if number else found.group())
     return ""

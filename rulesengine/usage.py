@@ -39,8 +39,8 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")  # any other field can onl
 _ORDINALS = ("first", "second", "third", "next")
 
 
-def check_calls(expression: Expression, tables: Sequence[str], *, has_parent: bool) -> Iterator[Diagnostic]:
-    """Names, number and literal arguments of every call in an expression."""
+def check_calls(expression: Expression, tables: Sequence[str] | None, *, has_parent: bool) -> Iterator[Diagnostic]:
+    """Names, number and literal arguments of every call in an expression; `tables` is None where they are not known."""
     assert expression.tree is not None
     for part in expression.tree.walk():
         if part.kind == "function_expression":
@@ -68,7 +68,9 @@ def _is_method(expression: Expression, call: Tree) -> bool:
     return not call.children and expression.text[: call.start].rstrip().endswith(".")
 
 
-def _check_call(expression: Expression, call: Tree, tables: Sequence[str], has_parent: bool) -> Iterator[Diagnostic]:
+def _check_call(
+    expression: Expression, call: Tree, tables: Sequence[str] | None, has_parent: bool
+) -> Iterator[Diagnostic]:
     if _takes_arguments(call.value) and _is_method(expression, call):
         return  # see _check_method
     place, name = expression.place_of(call), call.value
@@ -169,14 +171,14 @@ def _is_number(tree: Tree) -> bool:
     return tree.kind == "literal" and type_of(tree) == "number"
 
 
-def _check_table(expression: Expression, call: Tree, tables: Sequence[str]) -> Iterator[Diagnostic]:
+def _check_table(expression: Expression, call: Tree, tables: Sequence[str] | None) -> Iterator[Diagnostic]:
     if call.value != "lookup" or len(call.children) != 2:
         return
     name, place = call.children[0], expression.place_of(call.children[0])
     if name.kind != "literal" or not isinstance(name.value, str):
         signature = FUNCTIONS["lookup"].signature
         yield codes.E322.at(place, name="lookup", parameter="table", signature=signature)
-    elif name.value not in tables:
+    elif tables is not None and name.value not in tables:
         hint = did_you_mean(name.value, tables)
         yield codes.E313.at(place, name=name.value, known=listed(tables), hint=hint)
 
@@ -200,6 +202,8 @@ def check_traps(expression: Expression) -> Iterator[Diagnostic]:
             yield from _check_comparison(expression, part)
         elif part.kind == "literal":
             yield from _check_literal(expression, part)
+        elif part.kind == "function_expression" and part.value == "to_string":
+            yield codes.W305.at(expression.place_of(part))
         elif part.kind == "subexpression" and part.children[0].kind == "not_expression":
             yield from _check_negation(expression, part)
 
