@@ -92,7 +92,7 @@ def _candidates(path: str) -> list[Path]:
     folder, beside = Path(path), Path(f"{path}.yml")
     if folder.is_file() or (folder.exists() and not folder.is_dir()):
         return [folder]
-    if beside.is_file():  # the folder of this name holds the cases of the mapping
+    if folder.is_dir() and beside.is_file():  # the folder of this name holds the cases of the mapping
         return [beside]
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     mappings = [one for one in found if one.suffix in _SUFFIXES and one.stem != "app" and one.is_file()]
