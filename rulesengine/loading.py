@@ -14,8 +14,9 @@ from pathlib import Path
 from rulesengine import codes, model, shape, source
 from rulesengine.app import App, read_app
 from rulesengine.bundled import bundled_mapping, bundled_mappings
-from rulesengine.checks import Subject, check, check_together
+from rulesengine.checks import check, check_together
 from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, in_order
+from rulesengine.emissions import Subject
 from rulesengine.vocabulary import Vocabulary, default_vocabulary, read_vocabulary
 
 _SUFFIXES = (".yml", ".yaml")

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from rulesengine import codes
-from rulesengine.checks import Subject
 from rulesengine.diagnostics import Diagnostic, did_you_mean, in_order, printable
+from rulesengine.emissions import Subject
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
 from rulesengine.jmes import Tree

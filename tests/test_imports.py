@@ -37,6 +37,7 @@ ORDER = [
     "model",
     "dispatch",
     "usage",
+    "emissions",
     "checks",
     "program",
     "codegen",
