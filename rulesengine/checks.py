@@ -80,8 +80,9 @@ def _texts(subject: Subject) -> Iterator[Diagnostic]:
     ids = [list_id_of(rule, one) for rule, one in subject.emissions()]
     for one in (*(field.expression for layer in layers for field in layer), *ids):
         found = type_of(one.tree) if one is not None and one.tree is not None else None
-        if one is not None and found not in (None, "string", "null"):
-            yield codes.E333.at(one.place, where=one.where, found=found)
+        if one is not None and found is not None and found not in ("string", "null"):
+            article = "an" if found[0] in "ao" else "a"
+            yield codes.E333.at(one.place, where=one.where, found=f"{article} {found}")
 
 
 def _channels(subject: Subject) -> Iterator[Diagnostic]:

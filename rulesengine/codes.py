@@ -192,7 +192,7 @@ E332 = Code(
 E333 = Code(
     "E333",
     "value that is never text",
-    "{where} must be text, and this yields only {found}",
+    "{where} must be text, and this yields {found}",
     "text(...) turns a number into text",
 )
 E334 = Code(

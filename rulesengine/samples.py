@@ -19,9 +19,10 @@ from rulesengine.diagnostics import Diagnostic, did_you_mean, in_order, printabl
 from rulesengine.emissions import Subject
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
+from rulesengine.files import blocks, is_lines, is_payload, lines_of, payload_files
 from rulesengine.jmes import Tree
 from rulesengine.model import Expression
-from rulesengine.payloads import blocks, decode, is_lines, is_payload, lines_of, payload_files
+from rulesengine.payloads import decode
 from rulesengine.program import Program
 from rulesengine.running import Result, items_of, reject_body, run_body
 

@@ -18,7 +18,8 @@ from typing import Any, BinaryIO
 from rulesengine import codes
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
-from rulesengine.payloads import Block, blocks, encode, encode_line, encode_lines, is_lines, lines_of, payload_files
+from rulesengine.files import Block, blocks, is_lines, lines_of, payload_files
+from rulesengine.payloads import encode, encode_line, encode_lines
 from rulesengine.running import Outcome, Result, reject_body
 
 # Faults are counted by what they say; past this many different ones a run only counts on.

@@ -27,6 +27,7 @@ ORDER = [
     "functions",
     "forms",
     "payloads",
+    "files",
     "analysis",
     "writer",
     "translate",

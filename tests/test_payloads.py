@@ -16,18 +16,8 @@ from hypothesis import strategies as st
 from rulesengine import codes
 from rulesengine.diagnostics import Code
 from rulesengine.errors import PayloadError
-from rulesengine.payloads import (
-    FORMATS,
-    Block,
-    Limits,
-    blocks,
-    decode,
-    encode,
-    encode_line,
-    is_lines,
-    lines_of,
-    payload_files,
-)
+from rulesengine.files import Block, blocks, is_lines, lines_of, payload_files
+from rulesengine.payloads import FORMATS, Limits, decode, encode, encode_line
 
 BOM = b"\xef\xbb\xbf"
 ANY = ("json", "form", "query")

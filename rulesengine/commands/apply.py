@@ -19,8 +19,9 @@ from rulesengine.commands.common import FAILED, app_options, counted, load
 from rulesengine.diagnostics import printable
 from rulesengine.engine import Engine
 from rulesengine.errors import FunctionFault
+from rulesengine.files import payload_files
 from rulesengine.output import same_file, writing
-from rulesengine.payloads import FORMATS, Limits, payload_files
+from rulesengine.payloads import FORMATS, Limits
 from rulesengine.stream import Chunk, Tally
 from rulesengine.times import epoch
 
