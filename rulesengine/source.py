@@ -37,6 +37,7 @@ _YAML_11_NUMBER = re.compile(
     r"|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|\.inf|\.nan)\Z",
     re.IGNORECASE | re.ASCII,
 )
+_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -122,12 +123,24 @@ def read(file: str, raw: bytes, *, strict: bool = True) -> tuple[Node | None, li
     if len(raw) > MAX_BYTES:
         return None, [codes.E112.at(Source(file, "").place(0), size=len(raw), limit=MAX_BYTES)]
     try:
-        source = Source(file, raw.decode("utf-8-sig"))
+        source = Source(file, _without_pairs(raw.decode("utf-8-sig")))
     except UnicodeDecodeError as fault:
         before = Source(file, raw[: fault.start].decode("utf-8-sig"))
         place = before.place(len(before.text))
         return None, [codes.E102.at(place, byte=f"0x{raw[fault.start]:02x}", offset=fault.start + 1)]
     return _Builder(source, strict).build()
+
+
+def _without_pairs(text: str) -> str:
+    """JSON writes a character beyond 16 bits as two escapes, YAML as one; other files are left as they are."""
+    if not text.lstrip().startswith("{"):
+        return text
+    return _PAIR.sub(_one_escape, text)
+
+
+def _one_escape(pair: re.Match[str]) -> str:
+    before, high, low = pair.groups()
+    return f"{before}\\U{0x10000 + ((int(high, 16) & 0x3FF) << 10) + (int(low, 16) & 0x3FF):08x}"
 
 
 class _Stop(Exception):
@@ -278,7 +291,9 @@ class _Builder:
         merged.extend(value.children if isinstance(value.children, list) else [value])
 
     def _key(self, event: Any, depth: int) -> Node:
-        if (isinstance(event, yaml.ScalarEvent) and event.value != "") or isinstance(event, yaml.AliasEvent):
+        if (isinstance(event, yaml.ScalarEvent) and (event.value != "" or event.style)) or isinstance(
+            event, yaml.AliasEvent
+        ):
             node = self._node_of_key(event)
             if isinstance(node.data, str) or node.style is not None:
                 return node

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,6 +82,12 @@ def test_number_in_a_key_is_the_text_as_written() -> None:
 def test_document_start_bom_crlf_and_json_are_accepted() -> None:
     assert good("\ufeff---\r\na: b\r\nc:\r\n  - d\r\n").data == {"a": "b", "c": ["d"]}
     assert good('{"a": [1, null, true]}').data == {"a": [1, None, True]}
+
+
+@given(st.dictionaries(st.text(max_size=4), st.text(max_size=8), max_size=3))
+def test_what_json_escapes_is_read(data: dict[str, str]) -> None:
+    """Also characters beyond 16 bits, for which JSON takes two escapes and YAML one."""
+    assert good(json.dumps({"data": data, "more": "\U0001f600 \\\\ud83d"})).data["data"] == data
 
 
 def test_aliases_repeat_a_value() -> None:
