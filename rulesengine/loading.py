@@ -83,7 +83,7 @@ def _mapping_files(path: str, faults: list[Diagnostic]) -> Iterator[File]:
     if not candidates:
         faults.append(_not_found(path))
     for candidate in candidates:
-        file = _read(candidate, faults, in_folder=candidate != Path(path) and Path(path).is_dir())
+        file = _read(candidate, faults, in_folder=candidate.parent == Path(path))
         if file is not None:
             yield file
 

@@ -404,6 +404,8 @@ def test_a_mapping_goes_before_the_folder_of_its_cases(folder: Path) -> None:
     (folder / "own").mkdir()
     (folder / "own" / "cases.yml").write_text("cases: []\n")
     assert rules("check", "own").stdout == "1 mapping: all well\n"
+    (folder / "sms.yml").write_text((folder / "app.yml").read_text().replace("type: email", "type: sms"))
+    assert "E316" in rules("check", "own", "--app", "sms.yml", status=1).stdout  # named itself, so not left out
     shutil.copy("app.yml", "sendgrid.yml")  # no mapping, and no folder beside it: the bundled mapping is meant
     app = HERE.parent / "mappings" / "apps" / "email.yml"
     assert "1 mapping" in rules("check", "sendgrid", "--app", str(app)).stdout
