@@ -30,6 +30,7 @@ Known = str | AnyOther
 # Texts and None; None (the object, not the set) stands for "cannot be bounded".
 Values = frozenset[str | None]
 
+SCOPES = ("root", "parent", "request", "channel")  # what surrounds an item: reading it cannot fail
 _TEXT_FUNCTIONS = ("lower", "upper", "trim")
 
 
@@ -141,18 +142,18 @@ def literal_list(tree: Tree) -> list[Any] | None:
     return None
 
 
-def decide(when: Tree | None, known: Mapping[str, Known]) -> bool | None:
+def decide(when: Tree | None, known: Mapping[str, Known], *, exact: bool = False) -> bool | None:
     """Whether a condition holds when the parts in `known` have these values: yes, no, or None for "it depends".
 
-    Where it says no, or yes, the condition may still fail while it is evaluated. None as the condition is the condition
-    of a rule without `when`: it always holds.
+    Where it says no, or yes, the condition may still fail while it is evaluated; with `exact` it then depends. None as
+    the condition is the condition of a rule without `when`: it always holds.
     """
     if when is None:
         return True
     if when.kind in ("and_expression", "or_expression"):
-        return _decide_both(when, known)
+        return _decide_both(when, known, exact)
     if when.kind == "not_expression":
-        inner = decide(when.children[0], known)
+        inner = decide(when.children[0], known, exact=exact)
         return None if inner is None else not inner
     if when.kind == "literal":
         return when.value not in ("", None, [], {}) and when.value is not False
@@ -172,12 +173,26 @@ def _known_value(tree: Tree, known: Mapping[str, Known]) -> Known | None:
     return None
 
 
-def _decide_both(when: Tree, known: Mapping[str, Known]) -> bool | None:
+def _decide_both(when: Tree, known: Mapping[str, Known], exact: bool) -> bool | None:
     settles = when.kind == "or_expression"  # true settles an or, false an and
-    sides = [decide(child, known) for child in when.children]
-    if settles in sides:
+    left, right = (decide(side, known, exact=exact) for side in when.children)
+    if left is settles:
         return settles
-    return None if None in sides else not settles
+    if exact and left is None and _can_fail(when.children[0]):
+        return None
+    if right is settles:
+        return settles
+    return None if None in (left, right) else not settles
+
+
+def _can_fail(tree: Tree) -> bool:
+    """Whether evaluating may raise, as calls do, orders over mixed sides and slices with a step of 0."""
+    return any(
+        (part.kind == "function_expression" and part.value not in SCOPES)
+        or (part.kind == "comparator" and part.value not in ("eq", "ne"))
+        or part.kind == "slice"
+        for part in tree.walk()
+    )
 
 
 def _decide_other(when: Tree, known: Mapping[str, Known]) -> bool | None:

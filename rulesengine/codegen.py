@@ -160,7 +160,7 @@ class _Compiler:
             self.writer.origin = (one.rule.when, 0)
             with self.translator.block(f"if {_bare(self.translator.test(one.when, ITEM))}:"):
                 self._outcome(one.rule)
-        self.writer.line(f"return {self._object('outcome:u', 'UNMATCHED', UNMATCHED)}, None, None")
+        self.writer.line(f"return {self._outcome_name(UNMATCHED)}, None, None")
 
     def _switch(self, branches: Plan, names: Mapping[tuple[str, ...], str]) -> None:
         """The function that finds the branch of an item's event in a dict."""
@@ -188,12 +188,12 @@ class _Compiler:
             self.writer.line(f"return {self.shared[rule.index]}({_BRANCH_PARAMETERS})")
             return
         if rule.ignore is not None:
-            ignored = self._object("outcome:i", "IGNORED", IGNORED)
+            ignored = self._outcome_name(IGNORED)
             reason = self._object(f"reason:{rule.index}", f"REASON_{rule.index}", rule.ignore)
             self.writer.line(f"return {ignored}, {rule.index}, {reason}")
             return
         metrics = [self._metric(rule, emission) for emission in rule.emissions]
-        emitted = self._object("outcome:e", "EMITTED", EMITTED)
+        emitted = self._outcome_name(EMITTED)
         if not any(metric.may_be_ignored for metric in metrics):
             events = [
                 self._event(rule, emission, metric) for emission, metric in zip(rule.emissions, metrics, strict=True)
@@ -213,7 +213,7 @@ class _Compiler:
             else:
                 self.writer.line(f"{events}.append({self._event(rule, emission, metric)})")
         with self.translator.block(f"if not {events}:"):
-            ignored = self._object("outcome:i", "IGNORED", IGNORED)
+            ignored = self._outcome_name(IGNORED)
             asked = [f"({metric.table}, {metric.key})" for metric in metrics if metric.may_be_ignored]
             by_table = self.namespace.bind("ignored by table", "_ignored_by_table", lambda: ignored_by_table)
             self.writer.line(f"return {ignored}, {rule.index}, {by_table}({', '.join(asked)})")
@@ -252,7 +252,7 @@ class _Compiler:
         missing = self._object(f"missing:{table.name}", f"NAME_OF_{entries}", table.name)
         if default is None:
             with self.translator.block(f"if {name} is None:"):
-                unmatched = self._object("outcome:u", "UNMATCHED", UNMATCHED)
+                unmatched = self._outcome_name(UNMATCHED)
                 self.writer.line(f"return {unmatched}, {rule.index}, ({missing}, {key})")
         known = [*specs.values(), *([default] if default else [])]
         return _Metric(
@@ -348,6 +348,9 @@ class _Compiler:
     def _object(self, key: str, hint: str, value: Any) -> str:
         """The name of a constant."""
         return self.namespace.bind(key, hint, lambda: value)
+
+    def _outcome_name(self, outcome: str) -> str:
+        return self._object(f"outcome:{outcome}", outcome.upper(), outcome)
 
     def _key(self, field: Field) -> str:
         return self.translator.text(field.name)

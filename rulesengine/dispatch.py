@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rulesengine import model
-from rulesengine.analysis import ANY_OTHER, Known, decide, mentioned
+from rulesengine.analysis import ANY_OTHER, SCOPES, Known, decide, mentioned
 from rulesengine.jmes import Tree
 from rulesengine.model import Rule
 
@@ -29,7 +29,6 @@ _PLAIN = (
     "or_expression",
     "and_expression",
 )
-_SCOPES = ("root", "parent", "request", "channel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def plan(mapping: model.Mapping) -> Plan | None:
 
 def _is_plain(tree: Tree) -> bool:
     return all(
-        part.kind in _PLAIN or (part.kind == "function_expression" and part.value in _SCOPES and not part.children)
+        part.kind in _PLAIN or (part.kind == "function_expression" and part.value in SCOPES and not part.children)
         for part in tree.walk()
     )
 
@@ -92,7 +91,7 @@ def _candidates(mapping: model.Mapping, known: Mapping[str, Known]) -> tuple[Can
     found: list[Candidate] = []
     for rule in mapping.rules:
         tree = rule.when.tree if rule.when is not None else None
-        verdict = True if tree is None else _verdict(tree, known)
+        verdict = decide(tree, known, exact=True)
         if verdict is False:
             continue
         found.append(Candidate(rule, None if verdict or tree is None else residual(tree, known)))
@@ -101,43 +100,15 @@ def _candidates(mapping: model.Mapping, known: Mapping[str, Known]) -> tuple[Can
     return tuple(found)
 
 
-def _verdict(tree: Tree, known: Mapping[str, Known]) -> bool | None:
-    """As `decide`, but undecided where evaluating the condition could fail before it gets to what decides it."""
-    if tree.kind == "not_expression":
-        inner = _verdict(tree.children[0], known)
-        return None if inner is None else not inner
-    if tree.kind not in ("and_expression", "or_expression"):
-        return decide(tree, known)
-    settles = tree.kind == "or_expression"
-    left, right = (_verdict(side, known) for side in tree.children)
-    if left is settles:
-        return settles
-    if left is None and _can_fail(tree.children[0]):
-        return None
-    if right is settles:
-        return settles
-    return None if None in (left, right) else not settles
-
-
-def _can_fail(tree: Tree) -> bool:
-    """Whether evaluating may raise, as calls do, orders over mixed sides and slices with a step of 0."""
-    return any(
-        (part.kind == "function_expression" and part.value not in _SCOPES)
-        or (part.kind == "comparator" and part.value not in ("eq", "ne"))
-        or part.kind == "slice"
-        for part in tree.walk()
-    )
-
-
 def residual(tree: Tree, known: Mapping[str, Known]) -> Tree:
     """What is left of a condition that is not decided: a side of `&&` or `||` that does not decide it falls away."""
     if tree.kind not in ("and_expression", "or_expression"):
         return tree
     left, right = tree.children
     neutral = tree.kind == "and_expression"
-    if _verdict(left, known) is neutral:
+    if decide(left, known, exact=True) is neutral:
         return residual(right, known)
-    if _verdict(right, known) is neutral:
+    if decide(right, known, exact=True) is neutral:
         return residual(left, known)
     sides = (residual(left, known), residual(right, known))
     key = f"{tree.kind}:({' '.join(side.key for side in sides)})"

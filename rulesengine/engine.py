@@ -26,7 +26,7 @@ StrPath = str | os.PathLike[str]
 class Engine:
     """Checked and compiled mappings for one app."""
 
-    __slots__ = ("_files", "_limits", "_programs", "advice", "left_out")
+    __slots__ = ("_checksums", "_files", "_limits", "_programs", "advice", "left_out")
 
     def __init__(self, files: Files, limits: Limits = DEFAULT_LIMITS) -> None:
         """Check and compile; use `Engine.load` to read the files first. Raises `InvalidMapping` or `InvalidApp`."""
@@ -35,6 +35,7 @@ class Engine:
             raise _invalid(checked.diagnostics, files.app.name)
         self._files, self._limits = files, limits
         self._programs = _compile(checked)
+        self._checksums = {file.name: hashlib.sha256(file.raw).hexdigest() for file in files.mappings}
         self.advice: tuple[Diagnostic, ...] = checked.diagnostics
         self.left_out: tuple[str, ...] = checked.left_out
 
@@ -98,30 +99,33 @@ class Engine:
             raise ValueError(f"formats must be of {listed(FORMATS)}, not {formats!r}")
         program, result = self.program(provider), into if into is not None else Result()
         whole, by_line = _split(formats or program.mapping.payload.formats)
+        fault = self._run(program, body, whole, request, result) if whole else None
+        if whole and fault is None:
+            return result
         lines = [one for one in body.split(b"\n") if one.strip()] if by_line else []
-        try:
-            if whole or not lines:
-                run_body(program, decode(body, whole or ("ndjson",), self._limits), request, result)
-                return result
-        except PayloadError as fault:
-            if not lines or not self._is_json(lines[0]):
-                reject_body(result, fault, body)
-                return result
-        for line in lines:
-            self._run_line(program, line, request, result)
+        if fault is not None and not (lines and self._is_json(lines[0])):
+            reject_body(result, fault, body)
+            return result
+        for line in lines or [body]:
+            self.apply_line(provider, line, request, result)
         return result
 
     def apply_line(self, provider: str, line: bytes, request: Any, into: Result) -> None:
         """Add to `into` what becomes of one line of NDJSON, a body of its own. Raises `UnknownProvider`."""
-        self._run_line(self.program(provider), line, request, into)
+        fault = self._run(self.program(provider), line, ("ndjson",), request, into)
+        if fault is not None:
+            reject_body(into, fault, line)
 
-    def _run_line(self, program: Program, line: bytes, request: Any, result: Result) -> None:
+    def _run(
+        self, program: Program, body: bytes, formats: Sequence[str], request: Any, result: Result
+    ) -> PayloadError | None:
+        """Decode a body and map it; the fault of one that does not decode, which is then not counted yet."""
         try:
-            payload = decode(line, ("ndjson",), self._limits)
+            payload = decode(body, formats, self._limits)
         except PayloadError as fault:
-            reject_body(result, fault, line)
-            return
+            return fault
         run_body(program, payload, request, result)
+        return None
 
     def _is_json(self, line: bytes) -> bool:
         """Whether a first line is a body of its own, so that the rest may be; a cut-off document is one fault."""
@@ -151,8 +155,7 @@ class Engine:
     def mapping_id(self, provider: str) -> tuple[str, str]:
         """The file of a provider's mapping and the SHA-256 of its text, in hex: which rules an outcome is from."""
         file = self.program(provider).mapping.file
-        raw = next(one.raw for one in self._files.mappings if one.name == file)
-        return file, hashlib.sha256(raw).hexdigest()
+        return file, self._checksums[file]
 
     @property
     def limits(self) -> Limits:

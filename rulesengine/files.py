@@ -248,3 +248,8 @@ def lines_of(block: Block) -> Iterator[tuple[int, bytes]]:
     for number, line in enumerate(block.data.split(b"\n"), block.line):
         if line and not line.isspace():
             yield number, line
+
+
+def bodies_of(block: Block, lines: bool) -> Iterator[tuple[int, bytes]]:
+    """The bodies of a block, with their line numbers: each line of it, or all of it; of a broken one what was read."""
+    return lines_of(block) if lines and block.error is None else iter([(block.line, block.data)])

@@ -19,7 +19,7 @@ from rulesengine.diagnostics import Diagnostic, did_you_mean, in_order, printabl
 from rulesengine.emissions import Subject
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
-from rulesengine.files import blocks, is_lines, is_payload, lines_of, payload_files
+from rulesengine.files import blocks, bodies_of, is_lines, is_payload, payload_files
 from rulesengine.jmes import Tree
 from rulesengine.model import Expression
 from rulesengine.payloads import decode
@@ -63,7 +63,7 @@ def _bodies(engine: Engine, provider: str, folder: str, result: Result) -> Itera
     for file in sample_files(folder, provider):
         lines = is_lines(file)
         for block in blocks(file, lines, engine.limits):
-            for body in (body for _, body in lines_of(block)) if lines and block.error is None else (block.data,):
+            for _, body in bodies_of(block, lines):
                 try:
                     if block.error is not None:
                         raise block.error
@@ -128,8 +128,10 @@ def _events(subject: Subject, program: Program, samples: list[Sample]) -> Iterat
     payload = subject.mapping.root.get("payload")
     key = payload.key("events") if payload is not None else None
     documented = {event.value for event in subject.mapping.payload.events}
-    for name in dict.fromkeys(_event_of(program, sample) for sample in samples) if key is not None else ():
-        if name is not None and name not in documented and key is not None:
+    if key is None:
+        return
+    for name in dict.fromkeys(_event_of(program, sample) for sample in samples):
+        if name is not None and name not in documented:
             yield codes.W502.at(key.place, event=name, hint=did_you_mean(name, documented) or None)
 
 

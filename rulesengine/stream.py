@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from rulesengine import codes
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
-from rulesengine.files import Block, blocks, is_lines, lines_of, payload_files
+from rulesengine.files import Block, blocks, bodies_of, is_lines, payload_files
 from rulesengine.payloads import encode, encode_line, encode_lines
 from rulesengine.running import Outcome, Result, reject_body
 
@@ -139,7 +139,7 @@ def run_block(engine: Engine, task: Task, block: Block) -> Chunk:
 
 def _run_block(engine: Engine, task: Task, block: Block, sink: Result) -> Chunk:
     tally, rejects = Tally(), bytearray()
-    for line, body in lines_of(block) if task.lines and block.error is None else [(block.line, block.data)]:
+    for line, body in bodies_of(block, task.lines):
         before = sink.items
         if block.error is not None:
             reject_body(sink, block.error, body)

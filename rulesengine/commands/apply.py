@@ -173,7 +173,7 @@ def _report(tally: Tally) -> None:
         click.echo(printable(f"  first in {source}"), err=True)
     if len(problems) > _PROBLEMS_SHOWN:
         click.echo(f"... and {len(problems) - _PROBLEMS_SHOWN} more kinds", err=True)
-    items = f"{counted(tally.items, 'item')} in {tally.bodies} {'body' if tally.bodies == 1 else 'bodies'}"
+    items = f"{counted(tally.items, 'item')} in {counted(tally.bodies, 'body', 'bodies')}"
     emitted = f"{tally.emitted} emitted ({counted(tally.events, 'event')})"
     rest = f"{tally.ignored} ignored, {tally.unmatched} unmatched, {tally.rejected} rejected"
     click.echo(f"{items}: {emitted}, {rest}", err=True)

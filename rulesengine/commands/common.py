@@ -26,9 +26,9 @@ def app_options(command: _F) -> _F:
     return app(vocabulary(command))
 
 
-def counted(number: int, word: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
+def counted(number: int, word: str, many: str = "") -> str:
+    """`1 error`, `2 errors`; `many` is the plural where it is not made with s."""
+    return f"{number} {word if number == 1 else many or word + 's'}"
 
 
 def gather(mappings: Sequence[str], app: str, vocabulary: str | None) -> Files:
