@@ -1,9 +1,8 @@
 """A checked mapping to one Python function: `compile_mapping(mapping, ...) -> Program`.
 
-The function takes an item and what surrounds it and returns what becomes of it: `(EMITTED, rule, events)`,
-`(IGNORED, rule, reason)` or `(UNMATCHED, rule, why)`, the rule as its number or None; what goes wrong is raised. Rules
-are one `if` after the other, in the author's order, and what several of them ask for is computed once. `Program.source`
-is the text, made to be read; `Program.place_at` leads a line of it back to the mapping.
+The function takes an item and what surrounds it and returns what becomes of it. Rules are one `if` after the other, in
+the author's order, those of one event in a function of their own; what several of them ask for is computed once.
+`Program.source` is the text, made to be read; the code stands, for Python, at the lines of the mapping.
 
 No YAML, no checks and no I/O here, and nothing is parsed, looked up by name or validated once the function runs.
 """
@@ -11,59 +10,60 @@ No YAML, no checks and no I/O here, and nothing is parsed, looked up by name or 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
-from rulesengine import model, runtime
-from rulesengine.diagnostics import printable
+from rulesengine import model
+from rulesengine.diagnostics import Place, printable
 from rulesengine.dispatch import Branch, Candidate, Plan, plan
-from rulesengine.model import IGNORE, Emission, Expression, Field, Rule, Table
-from rulesengine.program import (
-    EMITTED,
-    IGNORED,
-    IGNORED_ENTRY,
-    UNMATCHED,
-    EventSpec,
-    ItemFault,
-    Program,
-    declared_event,
-    ignored_by_table,
-    lookup_in,
-    no_identifier,
-    not_text,
-    required_text,
-)
-from rulesengine.translate import FIELDS, ITEM, Translator
-from rulesengine.vocabulary import Metric, Vocabulary
-from rulesengine.writer import Namespace, Origin, Writer
+from rulesengine.emitting import ARGUMENTS, SURROUNDINGS, Body, Chosen, Emitter, Target
+from rulesengine.model import Expression, Rule
+from rulesengine.paths import wanted
+from rulesengine.payloads import Wanted, fields_reader
+from rulesengine.program import EMITTED, IGNORED, IGNORED_ENTRY, UNMATCHED, OfFields, Program, Spot, ignored_by_table
+from rulesengine.translate import FIELDS, ITEM
+from rulesengine.writer import Origin, Position, compile_lines
 
-_PARAMETERS = f"{ITEM}, root, parent, request"
-_BRANCH_PARAMETERS = f"{ITEM}, {FIELDS}, root, parent, request"
+_PARAMETERS = ", ".join((ITEM, *SURROUNDINGS))
+_NOWHERE: Position = (1, 1, 1)
 
 
-def compile_mapping(mapping: model.Mapping, vocabulary: Vocabulary, channel: str, declared: set[str]) -> Program:
-    """The program of a mapping that passed its checks, for an app of this channel type and these declared metrics."""
-    compiler = _Compiler(mapping, vocabulary, channel, declared)
+def compile_mapping(mapping: model.Mapping, target: Target, *, traced: bool = False) -> Program:
+    """The program of a mapping that passed its checks.
+
+    One that is `traced` says of what it emits which rule did, as `(EMITTED, rule, event or list of events)`.
+    """
+    compiler = _Compiler(mapping, Emitter(mapping, target), traced=traced)
     steps = [] if _is_item_itself(mapping.payload.steps) else mapping.payload.steps
     names = [compiler.value_function(f"step_{n}", step) for n, step in enumerate(steps, start=1)]
     event = mapping.payload.event
     event_name = compiler.value_function("event_name", event) if event is not None else None
-    compiler.item_function()
-    source = "\n".join(text for text, _ in compiler.lines) + "\n"
-    file = f"<rules of {printable(mapping.file)}>"
-    program = dict(compiler.namespace.objects)
-    exec(compile(source, file, "exec"), program)  # the mapping's texts are in it as bound objects only: see translate
+    compiler.item_function(_PARAMETERS)
+    functions, lines = compiler.finished()
+    parts = wanted(mapping)
+    alone = not steps and not compiler.emitter.asked & {ITEM, "root", "parent"}
     return Program(
         mapping=mapping,
-        source=source,
-        steps=tuple(program[name] for name in names),
-        item=program["map_item"],
-        event=program[event_name] if event_name else None,
-        origins=tuple(origin for _, origin in compiler.lines),
-        rules=tuple(compiler.rules),
-        file=file,
+        source="\n".join(lines) + "\n",
+        steps=tuple(functions[name] for name in names),
+        item=functions["map_item"],
+        event=functions[event_name] if event_name else None,
+        spots=compiler.spots,
+        wanted=parts,
+        of_fields=cache(partial(_of_fields, mapping, target, parts if alone else None)),
     )
+
+
+def _of_fields(mapping: model.Mapping, target: Target, parts: Wanted | None) -> OfFields | None:
+    """The program over items that are read as records of their wanted fields; None where items cannot be."""
+    read = fields_reader(parts) if parts is not None else None
+    if parts is None or read is None:
+        return None
+    attributes = {name: f"f{number}" for number, (name, _) in enumerate(parts.fields)}
+    compiler = _Compiler(mapping, Emitter(mapping, target, attributes), traced=False)
+    compiler.item_function(f"{FIELDS}, request")
+    return OfFields(read, compiler.finished()[0]["map_item"])
 
 
 def _is_item_itself(steps: Sequence[Expression]) -> bool:
@@ -72,313 +72,185 @@ def _is_item_itself(steps: Sequence[Expression]) -> bool:
 
 
 class _Compiler:
-    """Writes the functions of one program."""
+    """Writes the functions of one program: their lines, the position each leads to, and what is to be found there."""
 
-    def __init__(self, mapping: model.Mapping, vocabulary: Vocabulary, channel: str, declared: set[str]) -> None:
-        self.mapping, self.vocabulary, self.channel, self.declared = mapping, vocabulary, channel, declared
-        self.namespace = Namespace()
-        self.lines: list[tuple[str, Origin | None]] = []
-        self.rules: list[tuple[int, Rule | None]] = []
+    def __init__(self, mapping: model.Mapping, emitter: Emitter, *, traced: bool) -> None:
+        self.mapping, self.emitter, self.traced = mapping, emitter, traced
+        self.namespace = emitter.namespace
+        self.lines: list[str] = []
+        self.positions: list[Position] = []
+        self.spots: dict[tuple[int, int], Spot] = {}
         self.shared: dict[int, str] = {}
-        self.writer, self.translator = Writer(), Translator(Writer(), self.namespace)
+
+    def finished(self) -> tuple[dict[str, Any], list[str]]:
+        """The functions by their names, and all lines, with the arguments that turned out to be asked for."""
+        arguments = self.emitter.arguments()
+        lines = [line.replace(ARGUMENTS, arguments) for line in self.lines]
+        functions = dict(self.namespace.objects)
+        # The mapping's texts are in the source as bound objects only: see translate.
+        exec(compile_lines(lines, self.positions, self.mapping.file), functions)
+        return functions, lines
 
     # -- functions ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, *, item_is_null: bool, has_fields: bool = False) -> None:
-        self.writer = Writer()
-        self.writer.used.update(("root", "parent", "request"))
-        surroundings = {
-            "root": "root",
-            "parent": "parent",
-            "request": "request",
-            "channel": self._object(f"channel:{self.channel}", "CHANNEL", self.channel),
-        }
-        self.translator = Translator(
-            self.writer,
-            self.namespace,
-            surroundings,
-            self._lookup_function,
-            item_is_null=item_is_null,
-            has_fields=has_fields,
-        )
-
-    def _end(self, name: str, parameters: str = _PARAMETERS) -> str:
-        self.lines.append((f"def {name}({parameters}):", None))
-        self.lines.extend(self.writer.lines)
-        self.rules.append((len(self.lines) + 1, None))
-        self.lines.extend([("", None), ("", None)])
-        return name
-
     def value_function(self, name: str, expression: Expression) -> str:
         """A function that returns the value of one expression."""
-        self._begin(item_is_null=True)
-        self.writer.line(f"return {self._atom(expression, 'value')}")
-        return self._end(name)
+        body = self.emitter.body(item_is_null=True, has_fields=False)
+        body.line(f"return {body.atom(expression, 'value')}")
+        return self._function(name, _PARAMETERS, body, expression.place)
 
-    def item_function(self) -> None:
+    def _function(self, name: str, parameters: str, body: Body, place: Place) -> str:
+        """Add a finished function, which is said to begin at this place."""
+        self._add(f"def {name}({parameters}):", Origin(place))
+        for text, origin in body.writer.lines:
+            self._add(text, origin)
+        self._add("", None)
+        self._add("", None)
+        return name
+
+    def _add(self, text: str, origin: Origin | None) -> None:
+        self.lines.append(text)
+        if origin is None:
+            self.positions.append(_NOWHERE)
+            return
+        where, place = _led_to(origin)
+        length = place.end_column - place.column if place.end_line == place.line else 1
+        self.positions.append((place.line, place.column, max(1, length)))
+        if origin.owner is not None or where:
+            self.spots.setdefault((place.line, place.column), Spot(where, place, origin.owner))
+
+    def item_function(self, parameters: str) -> None:
         """The function that maps an item: rule after rule, or those of its event where these can be told apart."""
+        has_fields = FIELDS in parameters
+        self._common_functions()
         branches = plan(self.mapping)
         if branches is None:
-            candidates = tuple(Candidate(rule, rule.when.tree if rule.when else None) for rule in self.mapping.rules)
-            self._begin(item_is_null=False)
-            self._try_in_turn(candidates)
-            self._end("map_item")
+            body = self.emitter.body(has_fields=has_fields)
+            self._try_in_turn(body, [Candidate(one, one.when.tree if one.when else None) for one in self.mapping.rules])
+            self._function("map_item", parameters, body, self.mapping.root.place)
             return
         self._shared_rules(branches)
+        self.emitter.reserved.update(("branch", "on_any_other"))
         names = {
             branch.events: self._branch(f"on_{number}", branch)
             for number, branch in enumerate(branches.branches, start=1)
         }
         self._branch("on_any_other", branches.other)
-        self._switch(branches, names)
+        body = self.emitter.body(has_fields=has_fields)
+        self._switch(branches, names, body, parameters)
+
+    def _common_functions(self) -> None:
+        """What events have in common, as functions of their own."""
+        for rule in self.mapping.rules:
+            for emission in rule.emissions:
+                begun = self.emitter.common(rule, emission)
+                if begun is not None:
+                    self._function(begun[0], f"{ARGUMENTS}, kind, action", begun[1], self.mapping.root.place)
 
     def _shared_rules(self, branches: Plan) -> None:
         """A function of its own for what a rule emits that several branches can come to."""
         uses = Counter(one.rule.index for branch in (*branches.branches, branches.other) for one in branch.candidates)
         for rule in self.mapping.rules:
             if uses[rule.index] > 1 and rule.ignore is None:
-                self._begin(item_is_null=False, has_fields=True)
-                self._start_rule(rule)
-                self._outcome(rule)
-                self.shared[rule.index] = self._end(f"emit_{rule.index}", _BRANCH_PARAMETERS)
+                body = self.emitter.body()
+                self._start_rule(body, rule)
+                self._outcome(body, rule)
+                self.shared[rule.index] = self._function(f"emit_{rule.index}", ARGUMENTS, body, rule.place)
+        self.emitter.reserved.update(self.shared.values())
 
     def _branch(self, name: str, branch: Branch) -> str:
         """A function for the items of some events."""
-        self._begin(item_is_null=False, has_fields=True)
+        body = self.emitter.body()
         if branch.events:
-            self.writer.line(f"# {printable(', '.join(branch.events))}")
-        self._try_in_turn(branch.candidates)
-        return self._end(name, _BRANCH_PARAMETERS)
+            body.line(f"# {printable(', '.join(branch.events))}")
+        self._try_in_turn(body, branch.candidates)
+        first = branch.candidates[0].rule.place if branch.candidates else self.mapping.root.place
+        return self._function(name, ARGUMENTS, body, first)
 
-    def _try_in_turn(self, candidates: tuple[Candidate, ...]) -> None:
+    def _try_in_turn(self, body: Body, candidates: Iterable[Candidate]) -> None:
         for one in candidates:
-            self._start_rule(one.rule)
+            self._start_rule(body, one.rule)
             if one.when is None:
-                self._outcome(one.rule)
+                self._outcome(body, one.rule)
                 return
-            assert one.rule.when is not None
-            self.writer.origin = (one.rule.when, 0)
-            with self.translator.block(f"if {_bare(self.translator.test(one.when, ITEM))}:"):
-                self._outcome(one.rule)
-        self.writer.line(f"return {self._outcome_name(UNMATCHED)}, None, None")
+            body.at(one.rule.when)
+            with body.translator.block(f"if {_bare(body.translator.test(one.when, ITEM))}:"):
+                self._outcome(body, one.rule)
+        body.at(None)
+        body.line(f"return {self._outcome_name(UNMATCHED)}, None, None")
 
-    def _switch(self, branches: Plan, names: Mapping[tuple[str, ...], str]) -> None:
+    def _switch(self, branches: Plan, names: Mapping[tuple[str, ...], str], body: Body, parameters: str) -> None:
         """The function that finds the branch of an item's event in a dict."""
-        self._begin(item_is_null=False)
-        event = self.translator.atom(branches.event, ITEM, "event")
-        self.writer.line("try:")
-        self.writer.line(f"    branch = BRANCHES.get({event}, on_any_other)")
-        self.writer.line("except TypeError:  # a list or an object, which no dict has for a key")
-        self.writer.line("    branch = on_any_other")
-        self.writer.line(f"return branch({_BRANCH_PARAMETERS})")
-        self._end("map_item")
-        self.lines.append(("BRANCHES = {", None))
+        assert self.mapping.payload.event is not None
+        event = body.translator.atom(branches.event, ITEM, "event")
+        body.line("try:")
+        body.line(f"    branch = BRANCHES.get({event}, on_any_other)")
+        body.line("except TypeError:  # a list or an object, which no dict has for a key")
+        body.line("    branch = on_any_other")
+        body.line(f"return branch({ARGUMENTS})")
+        self._function("map_item", parameters, body, self.mapping.payload.event.place)
+        self._add("BRANCHES = {", None)
         for events, name in names.items():
-            self.lines.extend((f"    {self.namespace.text(event)}: {name},", None) for event in events)
-        self.lines.append(("}", None))
+            for event in events:
+                self._add(f"    {self.namespace.text(event)}: {name},", None)
+        self._add("}", None)
 
-    def _start_rule(self, rule: Rule) -> None:
-        # Line 1 of the function is its `def`, which `_end` writes above what the writer holds.
-        self.rules.append((len(self.lines) + len(self.writer.lines) + 2, rule))
-        self.writer.origin = None
-        self.writer.line(f"# {printable(rule.label)}  {printable(str(rule.place))}")
+    # -- rules --------------------------------------------------------------------------------------------------------
 
-    def _outcome(self, rule: Rule) -> None:
+    def _start_rule(self, body: Body, rule: Rule) -> None:
+        body.rule = rule
+        body.at(None)
+        body.line(f"# {printable(rule.label)}  {printable(str(rule.place))}")
+
+    def _outcome(self, body: Body, rule: Rule) -> None:
+        body.at(rule.place)
         if rule.index in self.shared:
-            self.writer.line(f"return {self.shared[rule.index]}({_BRANCH_PARAMETERS})")
+            body.line(f"return {self.shared[rule.index]}({ARGUMENTS})")
             return
         if rule.ignore is not None:
-            ignored = self._outcome_name(IGNORED)
-            reason = self._object(f"reason:{rule.index}", f"REASON_{rule.index}", rule.ignore)
-            self.writer.line(f"return {ignored}, {rule.index}, {reason}")
+            reason = self.emitter.object(f"reason:{rule.index}", f"REASON_{rule.index}", rule.ignore)
+            body.line(f"return {self._outcome_name(IGNORED)}, {rule.index}, {reason}")
             return
-        metrics = [self._metric(rule, emission) for emission in rule.emissions]
-        emitted = self._outcome_name(EMITTED)
-        if not any(metric.may_be_ignored for metric in metrics):
-            events = [
-                self._event(rule, emission, metric) for emission, metric in zip(rule.emissions, metrics, strict=True)
-            ]
-            self.writer.line(f"return {emitted}, {rule.index}, [{', '.join(events)}]")
+        metrics = [self.emitter.metric(body, rule, emission) for emission in rule.emissions]
+        if any(metric.may_be_ignored for metric in metrics):
+            self._chosen_events(body, rule, metrics)
             return
-        self._chosen_events(rule, metrics, emitted)
+        pairs = zip(rule.emissions, metrics, strict=True)
+        events = [self.emitter.event(body, rule, emission, metric) for emission, metric in pairs]
+        made = events[0] if len(events) == 1 else f"[{', '.join(events)}]"
+        self._emit(body, rule, made)
 
-    def _chosen_events(self, rule: Rule, metrics: list[_Metric], emitted: str) -> None:
-        """Several events of which tables may ignore some; none left means that the item is ignored."""
-        events = self.writer.name("events")
-        self.writer.line(f"{events} = []")
+    def _chosen_events(self, body: Body, rule: Rule, metrics: Sequence[Chosen]) -> None:
+        """Events of which tables may ignore some; none left means that the item is ignored."""
+        events = body.writer.name("events")
+        body.line(f"{events} = []")
         for emission, metric in zip(rule.emissions, metrics, strict=True):
             if metric.may_be_ignored:
-                with self.translator.block(f"if {metric.name} is not {self._ignored_entry()}:"):
-                    self.writer.line(f"{events}.append({self._event(rule, emission, metric)})")
+                ignored = self.namespace.bind("ignored entry", "IGNORE", lambda: IGNORED_ENTRY)
+                with body.translator.block(f"if {metric.name} is not {ignored}:"):
+                    body.line(f"{events}.append({self.emitter.event(body, rule, emission, metric)})")
             else:
-                self.writer.line(f"{events}.append({self._event(rule, emission, metric)})")
-        with self.translator.block(f"if not {events}:"):
-            ignored = self._outcome_name(IGNORED)
-            asked = [f"({metric.table}, {metric.key})" for metric in metrics if metric.may_be_ignored]
-            by_table = self.namespace.bind("ignored by table", "_ignored_by_table", lambda: ignored_by_table)
-            self.writer.line(f"return {ignored}, {rule.index}, {by_table}({', '.join(asked)})")
-        self.writer.line(f"return {emitted}, {rule.index}, {events}")
+                body.line(f"{events}.append({self.emitter.event(body, rule, emission, metric)})")
+        asked = [f"({metric.table}, {metric.key})" for metric in metrics if metric.may_be_ignored]
+        by_table = self.namespace.bind("ignored by table", "_ignored_by_table", lambda: ignored_by_table)
+        body.line(f"if not {events}:")
+        body.line(f"    return {self._outcome_name(IGNORED)}, {rule.index}, {by_table}({', '.join(asked)})")
+        self._emit(body, rule, events)
 
-    # -- which event --------------------------------------------------------------------------------------------------
-
-    def _metric(self, rule: Rule, emission: Emission) -> _Metric:
-        """What the event is: known now, or looked up while running, then under a name of the program."""
-        if emission.metric is not None:
-            return _Metric("", self._spec(self.vocabulary.metrics[emission.metric.value]), False, False, False)
-        name = self.writer.name("metric")
-        if emission.table is not None:
-            return self._metric_of_table(rule, emission, self.mapping.tables[emission.table.value], name)
-        specs = self._declared_events()
-        events = self._object("declared", "EVENTS", specs)
-        texts = [
-            self._atom(one, "text") if one else "None" for one in (emission.type, emission.action, emission.update)
-        ]
-        self.writer.origin = (emission.action, 0) if emission.action else None
-        checked = self.namespace.bind("declared event", "_declared_event", lambda: declared_event)
-        self.writer.line(f"{name} = {checked}({events}, {', '.join(texts)})")
-        return _Metric(name, None, False, any(s[3] for s in specs.values()), any(s[2] for s in specs.values()))
-
-    def _metric_of_table(self, rule: Rule, emission: Emission, table: Table, name: str) -> _Metric:
-        assert emission.key is not None
-        specs = {key: self._entry_spec(entry.value) for key, entry in table.entries.items()}
-        default = self._entry_spec(table.default.value) if table.default else None
-        entries = self._object(f"table:{table.name}", f"TABLE_{len(self.namespace.objects)}", specs)
-        otherwise = "None"
-        if default is not None:
-            otherwise = self._object(f"default:{table.name}", f"DEFAULT_{len(self.namespace.objects)}", default)
-        key = self._atom(emission.key, "key")
-        table_key = self.namespace.bind("helper:table_key", "_table_key", lambda: runtime.table_key)
-        self.writer.line(f"{name} = {entries}.get({table_key}({key}), {otherwise})")
-        missing = self._object(f"missing:{table.name}", f"NAME_OF_{entries}", table.name)
-        if default is None:
-            with self.translator.block(f"if {name} is None:"):
-                unmatched = self._outcome_name(UNMATCHED)
-                self.writer.line(f"return {unmatched}, {rule.index}, ({missing}, {key})")
-        known = [*specs.values(), *([default] if default else [])]
-        return _Metric(
-            name, None, IGNORED_ENTRY in known, any(s[3] for s in known), any(s[2] for s in known), missing, key
-        )
-
-    def _spec(self, metric: Metric) -> EventSpec:
-        return metric.event_type(self.channel), metric.action, metric.update, metric.takes_list
-
-    def _entry_spec(self, value: str) -> EventSpec:
-        return IGNORED_ENTRY if value == IGNORE else self._spec(self.vocabulary.metrics[value])
-
-    def _ignored_entry(self) -> str:
-        return self.namespace.bind("ignored entry", "IGNORE", lambda: IGNORED_ENTRY)
-
-    def _declared_events(self) -> dict[tuple[str, str, str | None], EventSpec]:
-        metrics = (one for one in self.vocabulary.metrics.values() if one.name in self.declared and not one.generated)
-        return {spec[:3]: spec for spec in map(self._spec, metrics)}
-
-    # -- the event ----------------------------------------------------------------------------------------------------
-
-    def _event(self, rule: Rule, emission: Emission, metric: _Metric) -> str:
-        """Write what builds the event; the text of the event."""
-        identifiers = self._identifiers(rule, emission)
-        data = self._data(rule, emission, metric)
-        if metric.spec is not None:
-            kind, action = (self.namespace.text(text) for text in metric.spec[:2])
-        else:
-            kind, action = f"{metric.name}[0]", f"{metric.name}[1]"
-        return f"{{'type': {kind}, 'action': {action}, 'identifiers': {identifiers}, 'data': {data}}}"
-
-    def _identifiers(self, rule: Rule, emission: Emission) -> str:
-        name = self.writer.name("identifiers")
-        self.writer.line(f"{name} = {{}}")
-        for field in self.mapping.identifiers_of(rule, emission):
-            value = self._atom(field.expression, field.name)
-            with self.translator.block(f"if isinstance({value}, str):"):
-                self.writer.line(f"if {value}:")
-                self.writer.line(f"    {name}[{self._key(field)}] = {value}")
-            with self.translator.block(f"elif {value} is not None:"):
-                self.writer.line(
-                    f"raise {self._raiser('not_text', not_text)}({self._where(field.expression)}, {value})"
-                )
-        self.writer.origin = (emission.place, 0)
-        with self.translator.block(f"if not {name}:"):
-            names = [field.name for field in self.mapping.identifiers_of(rule, emission)]
-            tried = self._object(f"tried:{names}", f"TRIED_{len(self.namespace.objects)}", ", ".join(names))
-            self.writer.line(f"raise {self._raiser('no_identifier', no_identifier)}({tried})")
-        return name
-
-    def _data(self, rule: Rule, emission: Emission, metric: _Metric) -> str:
-        name = self.writer.name("data")
-        self.writer.line(f"{name} = {{}}")
-        for field in self.mapping.data_of(rule, emission):
-            value = self._atom(field.expression, field.name)
-            if _has_constant_collection(field.expression):
-                fresh = self.namespace.bind("helper:fresh", "_fresh", lambda: runtime.fresh)
-                value = f"{fresh}({value})"
-            self.writer.line(f"if {value} is not None:")
-            self.writer.line(f"    {name}[{self._key(field)}] = {value}")
-        self._list_id(rule, emission, metric, name)
-        self._update_type(metric, name)
-        return name
-
-    def _list_id(self, rule: Rule, emission: Emission, metric: _Metric, data: str) -> None:
-        expression = model.list_id_of(rule, emission)
-        if expression is None or not (metric.may_take_list or (metric.spec and metric.spec[3])):
-            return
-        required = self.namespace.bind("required text", "_required_text", lambda: required_text)
-        if metric.spec is not None:
-            value = self._atom(expression, "list_id")
-            self.writer.line(f"{data}['list_id'] = {required}({self._where(expression)}, {value})")
-            return
-        with self.translator.block(f"if {metric.name}[3]:"):
-            value = self._atom(expression, "list_id")
-            self.writer.line(f"{data}['list_id'] = {required}({self._where(expression)}, {value})")
-
-    def _update_type(self, metric: _Metric, data: str) -> None:
-        if metric.spec is not None and metric.spec[2] is not None:
-            update = self.namespace.text(metric.spec[2])
-            self.writer.line(f"{data}['reachability_update_type'] = {update}")
-        elif metric.may_have_update:
-            self.writer.line(f"if {metric.name}[2] is not None:")
-            self.writer.line(f"    {data}['reachability_update_type'] = {metric.name}[2]")
-
-    # -- pieces -------------------------------------------------------------------------------------------------------
-
-    def _atom(self, expression: Expression, hint: str) -> str:
-        assert expression.tree is not None
-        self.writer.origin = (expression, 0)
-        return self.translator.atom(expression.tree, ITEM, hint)
-
-    def _object(self, key: str, hint: str, value: Any) -> str:
-        """The name of a constant."""
-        return self.namespace.bind(key, hint, lambda: value)
+    def _emit(self, body: Body, rule: Rule, made: str) -> None:
+        body.line(f"return {self._outcome_name(EMITTED)}, {rule.index}, {made}" if self.traced else f"return {made}")
 
     def _outcome_name(self, outcome: str) -> str:
-        return self._object(f"outcome:{outcome}", outcome.upper(), outcome)
-
-    def _key(self, field: Field) -> str:
-        return self.translator.text(field.name)
-
-    def _where(self, expression: Expression) -> str:
-        return self._object(f"where:{expression.where}", f"WHERE_{len(self.namespace.objects)}", expression.where)
-
-    def _raiser(self, name: str, function: Callable[..., ItemFault]) -> str:
-        return self.namespace.bind(name, f"_{name}", lambda: function)
-
-    def _lookup_function(self, name: str) -> Callable[[Any], Any]:
-        return lookup_in(self.mapping.tables[name])
+        return self.emitter.object(f"outcome:{outcome}", outcome.upper(), outcome)
 
 
-@dataclass(frozen=True, slots=True)
-class _Metric:
-    """What an emission makes: `spec` when it is known now, else the name that holds it while running.
-
-    `table` and `key` are the names of the table's name and of what it was asked for.
-    """
-
-    name: str
-    spec: EventSpec | None
-    may_be_ignored: bool
-    may_take_list: bool
-    may_have_update: bool
-    table: str = ""
-    key: str = ""
+def _led_to(origin: Origin) -> tuple[str, Place]:
+    """The path of the key that a line was written for, empty for a place without one, and its place."""
+    written = origin.written
+    if isinstance(written, Expression):
+        return written.where, written.node.inside(origin.offset) if origin.offset else written.place
+    assert isinstance(written, Place)
+    return "", written
 
 
 def _bare(test: str) -> str:
@@ -391,9 +263,3 @@ def _bare(test: str) -> str:
         if depth == 0:
             return test[1:-1] if index == len(test) - 1 else test
     return test
-
-
-def _has_constant_collection(expression: Expression) -> bool:
-    """Whether a list or an object of the mapping itself could get into an event, and be changed there by its user."""
-    assert expression.tree is not None
-    return any(part.kind == "literal" and isinstance(part.value, list | dict) for part in expression.tree.walk())

@@ -157,10 +157,11 @@ class Mapping:
         steps = self.payload.steps
         for number, step in enumerate(steps):
             yield step, number >= 2
-        for expression in self._over_items():
+        for expression in self.over_items():
             yield expression, len(steps) >= 2
 
-    def _over_items(self) -> Iterator[Expression]:
+    def over_items(self) -> Iterator[Expression]:
+        """Every expression about an item."""
         if self.payload.event is not None:
             yield self.payload.event
         yield from (field.expression for field in (*self.identifiers, *self.data))

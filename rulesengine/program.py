@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
 from typing import Any
 
 from rulesengine import codes, model, runtime
 from rulesengine.diagnostics import Code, Place, shown
-from rulesengine.model import Expression, Rule, Table
-from rulesengine.writer import Origin
+from rulesengine.model import Rule, Table
+from rulesengine.payloads import FieldsReader, Wanted
 
 EMITTED, IGNORED, UNMATCHED = "emitted", "ignored", "unmatched"
 
@@ -33,10 +35,33 @@ class ItemFault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in a mapping that code was written for: the path of its key, and the rule, if it is one rule's own."""
+
+    where: str
+    place: Place
+    rule: Rule | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfFields:
+    """A program over items that `read` gives as records of their wanted fields; `item` is called with `(it, request)`.
+
+    There is one where nothing but fields is asked for: neither the item as a whole, nor its root or parent.
+    """
+
+    read: FieldsReader
+    item: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A compiled mapping: `steps` fan a body out, `item` maps one item, `event` names what happened in it.
 
-    Without steps the body, or each element of it, is an item.
+    `item` gives an event, a list of events, `(IGNORED, rule, reason)` or `(UNMATCHED, rule, why)`, the rule as its
+    number or None. Without steps the body, or each element of it, is an item. `spots` are found by line and column: to
+    Python the functions stand in the mapping's file, each line where it was written for. `wanted` is what of a body
+    the program looks at, None for all of it; `of_fields` gives the same program for items that are read in part.
     """
 
     mapping: model.Mapping
@@ -44,24 +69,32 @@ class Program:
     steps: tuple[ItemFunction, ...]
     item: ItemFunction
     event: ItemFunction | None
-    origins: tuple[Origin | None, ...]
-    rules: tuple[tuple[int, Rule | None], ...]
-    file: str
+    spots: Mapping[tuple[int, int], Spot]
+    wanted: Wanted | None
+    of_fields: Callable[[], OfFields | None]
 
-    def place_at(self, line: int) -> tuple[str, Place] | None:
-        """The path and the place in the mapping that a line of `source` (from 1) was written for."""
-        origin = self.origins[line - 1]
-        if origin is None:
+    def spots_of(self, trace: TracebackType | None) -> list[Spot]:
+        """The places that a traceback out of this program went through, outermost first."""
+        found: list[Spot] = []
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == self.mapping.file:
+                spot = self._spot(trace)
+                found.extend([spot] if spot else [])
+            trace = trace.tb_next
+        return found
+
+    def _spot(self, trace: TracebackType) -> Spot | None:
+        positions = islice(trace.tb_frame.f_code.co_positions(), trace.tb_lasti // 2, None)
+        line, _, column, _ = next(positions)
+        if line is None:
             return None
-        written, offset = origin
-        if isinstance(written, Expression):
-            return written.where, written.node.inside(offset)
-        return ("", written) if isinstance(written, Place) else None
+        if column is not None:
+            return self.spots.get((line, column + 1))
+        return self._on_line(line)
 
-    def rule_at(self, line: int) -> Rule | None:
-        """The rule that a line of `source` (from 1) was written for: each begins at its line and ends at the next."""
-        before = [rule for start, rule in self.rules if start <= line]
-        return before[-1] if before else None
+    def _on_line(self, line: int) -> Spot | None:
+        """For want of a column, as under `python -X no_debug_ranges`: the first spot of the line."""
+        return next((spot for at, spot in self.spots.items() if at[0] == line), None)
 
 
 # -- what the program calls -------------------------------------------------------------------------------------------
@@ -83,14 +116,22 @@ def ignored_by_table(*asked: tuple[str, Any]) -> str:
 
 def declared_event(events: Mapping[Any, EventSpec], kind: Any, action: Any, update: Any) -> EventSpec:
     """The event of these texts. The check has bounded them; this holds even where it were wrong."""
+    try:
+        found = events.get((kind, action, update))
+    except TypeError:  # a list or an object
+        found = None
+    return found or _declared_after_all(events, kind, action, update)
+
+
+def _declared_after_all(events: Mapping[Any, EventSpec], kind: Any, action: Any, update: Any) -> EventSpec:
     for name, value in (("type", kind), ("action", action)):
         if not runtime.truth(value):
             raise ItemFault(codes.E509, where=f"the {name} of the event")
-    update = update if runtime.truth(update) else None
-    texts = isinstance(kind, str) and isinstance(action, str) and (update is None or isinstance(update, str))
-    found = events.get((kind, action, update)) if texts else None
+    texts = isinstance(kind, str) and isinstance(action, str) and not runtime.truth(update)
+    found = events.get((kind, action, None)) if texts else None
     if found is None:
-        raise ItemFault(codes.E510, type=shown(kind), action=shown(action), update=shown(update))
+        shown_update = shown(update if runtime.truth(update) else None)
+        raise ItemFault(codes.E510, type=shown(kind), action=shown(action), update=shown_update)
     return found
 
 

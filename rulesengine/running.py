@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 from rulesengine import codes
 from rulesengine.diagnostics import Place, shown
 from rulesengine.errors import PayloadError
 from rulesengine.jmes import fault_sentence
-from rulesengine.program import EMITTED, IGNORED, ItemFault, Program
+from rulesengine.program import IGNORED, ItemFault, Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,13 @@ class Result:
         self.rejected = []
         self.bodies = self.items = self.emitted = 0
 
+    def add(self, other: Result) -> None:
+        """Take what became of further bodies."""
+        for name in ("events", "ignored", "unmatched", "rejected"):
+            getattr(self, name).extend(getattr(other, name))
+        self.bodies, self.items = self.bodies + other.bodies, self.items + other.items
+        self.emitted += other.emitted
+
     def emit(self, events: list[dict[str, Any]]) -> None:
         """Take the events of one item. What this raises is that item's fault."""
         self.events.extend(events)
@@ -67,29 +73,42 @@ def run_body(program: Program, body: Any, request: Any, result: Result) -> None:
     """Map a decoded body and add what becomes of its items to `result`. Never raises for what is in the body."""
     result.bodies += 1
     if not program.steps:
-        _run_items(program, body if isinstance(body, list) else (body,), body, request, result)
+        run_items(program, body if isinstance(body, list) else (body,), body, request, result)
         return
     for item, parent, fault in _step(program, 0, body, body, None, request):
         if fault is not None:
             reject(result, fault, item)
         else:
-            _run_items(program, (item,), body, request, result, parent)
+            run_items(program, (item,), body, request, result, parent)
 
 
-def _run_items(
-    program: Program, items: Sequence[Any], body: Any, request: Any, result: Result, parent: Any = None
+def run_items(
+    program: Program,
+    items: Sequence[Any],
+    body: Any,
+    request: Any,
+    result: Result,
+    parent: Any = None,
+    *,
+    first: int | None = None,
 ) -> None:
-    """Each item to its outcome. Written for speed: what emitting an item needs is looked up once for all of them."""
-    map_item, emit = program.item, result.events.extend if type(result) is Result else result.emit
+    """Each item to its outcome; the first has this number, or the next of `result`.
+
+    Written for speed: what emitting an item needs is looked up once for all of them.
+    """
+    map_item, append, plain = program.item, result.events.append, type(result) is Result
     emitted = 0
-    for index, item in enumerate(items, result.items):
+    for index, item in enumerate(items, result.items if first is None else first):
         try:
-            outcome, rule, what = map_item(item, body, parent, request) if item is not None else _null_item()
-            if outcome is EMITTED:
-                emit(what)
-                emitted += 1
+            made = map_item(item, body, parent, request) if item is not None else _null_item()
+            if type(made) is dict and plain:
+                append(made)
+            elif type(made) is tuple:
+                _keep(program, made, _Scope(index, item, body, parent, request), result)
+                continue
             else:
-                _keep(program, outcome, rule, what, _Scope(index, item, body, parent, request), result)
+                result.emit(made if isinstance(made, list) else [made])
+            emitted += 1
         except Exception as raised:  # noqa: BLE001 an expression may raise anything on an item it was not written for
             result.rejected.append(_explain(program, raised).outcome(index, item))
     result.items += len(items)
@@ -174,8 +193,9 @@ class _Scope:
     request: Any
 
 
-def _keep(program: Program, outcome: str, rule: int | None, what: Any, scope: _Scope, result: Result) -> None:
+def _keep(program: Program, made: tuple[str, int | None, Any], scope: _Scope, result: Result) -> None:
     """Record an item that was ignored or that no rule or table knows."""
+    outcome, rule, what = made
     label = None if rule is None else program.mapping.rules[rule].label
     if outcome is IGNORED:
         result.ignored.append(Outcome(scope.index, label, None, None, what, scope.item))
@@ -201,10 +221,10 @@ def _event_name(program: Program, scope: _Scope) -> str:
 
 
 def _explain(program: Program, raised: Exception) -> _Fault:
-    """A fault with the rule and the place in the mapping that the raising line of the program was written for."""
-    line = _line_of(program, raised.__traceback__)
-    where, place = (program.place_at(line) if line else None) or ("the mapping", None)
-    rule = program.rule_at(line) if line else None
+    """A fault with the rule and the place in the mapping that the raising part of the program was written for."""
+    spots = program.spots_of(raised.__traceback__)
+    where, place = (spots[-1].where, spots[-1].place) if spots else ("the mapping", None)
+    rule = next((spot.rule for spot in reversed(spots) if spot.rule is not None), None)
     label = rule.label if rule else None
     if isinstance(raised, ItemFault):
         message = raised.code.message.format(**{"where": where, "rule": label, **raised.fields})
@@ -213,13 +233,3 @@ def _explain(program: Program, raised: Exception) -> _Fault:
         return _Fault(raised.message, label, place, raised.code.number)
     reason = "it is nested too deeply" if isinstance(raised, RecursionError) else fault_sentence(raised, shown)
     return _Fault(codes.E506.message.format(where=where, reason=reason), label, place, "E506")
-
-
-def _line_of(program: Program, trace: TracebackType | None) -> int | None:
-    """The innermost line of the program in a traceback."""
-    line = None
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == program.file:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line

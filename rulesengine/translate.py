@@ -23,6 +23,7 @@ from rulesengine.jmes import Tree
 from rulesengine.signatures import Function, bind
 from rulesengine.writer import PLAIN_WORD, Namespace, Origin, Writer
 
+_OF_ITEM = ("current", "index", "slice")  # what names the item itself, and not its fields
 ITEM = "item"
 FIELDS = "fields"  # the item where it is an object, else nothing: field access without a test each time
 
@@ -61,7 +62,8 @@ class Translator:
     `surroundings` gives the Python text of the calls `root()`, `parent()`, `request()` and `channel()`; `tables`
     builds, for a table's name, what `lookup` calls with a key. A call that neither knows fails when it is reached.
     `item_is_null` says whether the item may be null, as it may not in a mapping; `has_fields`, that `fields` is there
-    already.
+    already. In `asked` it notes which of `item` and the surroundings the statements name. With `attributes`, `fields`
+    is a record, and this is what it calls each field.
     """
 
     def __init__(
@@ -73,12 +75,17 @@ class Translator:
         *,
         item_is_null: bool = True,
         has_fields: bool = False,
+        asked: set[str] | None = None,
+        attributes: Mapping[str, str] | None = None,
     ) -> None:
         self.writer, self.namespace = writer, namespace
+        self.asked = set() if asked is None else asked
+        self.attributes = attributes
         self.item_is_null = item_is_null
         self.surroundings = surroundings or {}
         self.tables = tables
         self.scopes: list[dict[tuple[str, str], Py]] = [{}]
+        self.lists: set[str] = set()  # variables that surely hold a list
         writer.used.update((ITEM, FIELDS, *self.surroundings.values()))
         if not has_fields:
             writer.line(f"{FIELDS} = {ITEM} if isinstance({ITEM}, dict) else {self._helper('NOTHING')}", safe=True)
@@ -90,6 +97,8 @@ class Translator:
         known = self._known(current, tree)
         if known is not None:
             return known
+        if current == ITEM and tree.kind in _OF_ITEM:
+            self.asked.add(ITEM)
         py = _VALUES[tree.kind](self, tree, current)
         if not py.atom and any(part.value in runtime.ORDER for part in tree.walk() if part.kind == "comparator"):
             py = replace(py, safe=False)
@@ -185,7 +194,8 @@ class Translator:
     def _field(self, tree: Tree, current: str) -> Py:
         hint = tree.value.lower()
         if current == ITEM:
-            return self._assign(tree, current, f"{FIELDS}.get({self.text(tree.value)})", hint, safe=True)
+            found = f"get({self.text(tree.value)})" if self.attributes is None else self.attributes[tree.value]
+            return self._assign(tree, current, f"{FIELDS}.{found}", hint, safe=True)
         get = f"{current}.get({self.text(tree.value)}) if isinstance({current}, dict) else None"
         return self._assign(tree, current, get, hint, safe=True)
 
@@ -245,9 +255,10 @@ class Translator:
         left = self.atom(tree.children[0], current)
         right = self._aside(lambda: self.value(tree.children[1], current))
         truth = self._truth(Py(left, atom=True))
-        asks = truth if tree.kind == "and_expression" else f"not {truth}"
         if right.inline:
-            return Py(f"({right.result.text} if {asks} else {left})")
+            pair = (right.result.text, left) if tree.kind == "and_expression" else (left, right.result.text)
+            return Py(f"({pair[0]} if {truth} else {pair[1]})")
+        asks = truth if tree.kind == "and_expression" else f"not {truth}"
         name = self.writer.name("part")
         self.writer.line(f"{name} = {left}")
         self._when(asks, name, right, right.result.text)
@@ -262,12 +273,18 @@ class Translator:
         if tree.kind == "value_projection":
             source = self._named(Py(f"{self._helper('values')}({source})"), "parts")
         name, element = self.writer.name("found"), self.writer.name("element")
-        self.writer.line(f"{name} = None")
-        with self.block(f"if isinstance({source}, list):"):
-            self.writer.line(f"{name} = []")
-            with self.block(f"for {element} in {source}:"):
-                self._collect(name, element, condition, right)
+        if source in self.lists:
+            self._loop(name, element, source, condition, right)
+        else:
+            self.writer.line(f"{name} = None")
+            with self.block(f"if isinstance({source}, list):"):
+                self._loop(name, element, source, condition, right)
         return self._remember(tree, current, name)
+
+    def _loop(self, name: str, element: str, source: str, condition: tuple[Tree, ...], right: Tree) -> None:
+        self.writer.line(f"{name} = []")
+        with self.block(f"for {element} in {source}:"):
+            self._collect(name, element, condition, right)
 
     def _collect(self, name: str, element: str, condition: tuple[Tree, ...], right: Tree) -> None:
         for one in condition:
@@ -279,20 +296,29 @@ class Translator:
         self.writer.line(f"    {name}.append({value})")
 
     def _flatten(self, tree: Tree, current: str) -> Py:
+        base = tree.children[0]
+        if base.kind == "multi_select_list" and len(base.children) == 1 and current == ITEM and not self.item_is_null:
+            one = self.atom(base.children[0], current)  # `[x][]`: the list x, or a list of x
+            listed = self._assign(tree, current, f"{one} if isinstance({one}, list) else [{one}]", "flat")
+            self.lists.add(listed.text)
+            return listed
         return self._assign(tree, current, f"{self._helper('flatten')}({self.atom(tree.children[0], current)})", "flat")
 
     def _multi_select(self, tree: Tree, current: str) -> Py:
         """A list or an object of several values; null when there is nothing to select from."""
+        if current == ITEM and not self.item_is_null:
+            return self._assign(tree, current, self._selected(tree, current), "selected")
         name = self.writer.name("selected")
         self.writer.line(f"{name} = None")
         with self.block(f"if {current} is not None:"):
-            if tree.kind == "multi_select_list":
-                parts = [self.value(child, current).text for child in tree.children]
-                self.writer.line(f"{name} = [{', '.join(parts)}]")
-            else:
-                pairs = [(self.text(pair.value), self.value(pair.children[0], current).text) for pair in tree.children]
-                self.writer.line(f"{name} = {{{', '.join(f'{key}: {value}' for key, value in pairs)}}}")
+            self.writer.line(f"{name} = {self._selected(tree, current)}")
         return self._remember(tree, current, name)
+
+    def _selected(self, tree: Tree, current: str) -> str:
+        if tree.kind == "multi_select_list":
+            return f"[{', '.join(self.value(child, current).text for child in tree.children)}]"
+        pairs = [(self.text(pair.value), self.value(pair.children[0], current).text) for pair in tree.children]
+        return f"{{{', '.join(f'{key}: {value}' for key, value in pairs)}}}"
 
     def _expref(self, tree: Tree, current: str) -> Py:
         name, element = self.writer.name("each"), self.writer.name("element")
@@ -306,6 +332,7 @@ class Translator:
     def _call(self, tree: Tree, current: str) -> Py:
         name = tree.value
         if name in self.surroundings and not tree.children:
+            self.asked.add(self.surroundings[name])
             return Py(self.surroundings[name], atom=True)
         if (
             name == "contains"
@@ -321,9 +348,9 @@ class Translator:
         elif function is not None and function.body is not None:
             called = f"{self._misused(function)}({self._arguments(tree, current)})"
         else:
-            called = f"{self._standard(name)}({self._arguments(tree, current)})"
+            called = f"{self._standard(name, len(tree.children))}({self._arguments(tree, current)})"
         if self.writer.origin is not None:
-            self.writer.origin = (self.writer.origin[0], tree.start)
+            self.writer.origin = self.writer.origin._replace(offset=tree.start)
         return self._assign(tree, current, called, name)
 
     def _written_list(self, tree: Tree, current: str) -> str | None:
@@ -338,9 +365,10 @@ class Translator:
     def _arguments(self, tree: Tree, current: str) -> str:
         return ", ".join(self.value(child, current).text for child in tree.children)
 
-    def _standard(self, name: str) -> str:
+    def _standard(self, name: str, count: int) -> str:
         label = name if PLAIN_WORD.match(name) else "unknown"
-        return self.namespace.bind(f"function:{name}", f"_{label}", lambda: jmes.standard_function(name))
+        make = lambda: runtime.quick(name, count, jmes.standard_function(name))  # noqa: E731
+        return self.namespace.bind(f"function:{name}:{count}", f"_{label}", make)
 
     def _misused(self, function: Function) -> str:
         """What fails when it is reached, as a wrong call of a standard function does."""

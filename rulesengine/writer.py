@@ -1,20 +1,37 @@
-"""What a generated program is made of: lines that know what they were written for, and the objects they refer to."""
+"""What a generated program is made of: lines that know what they were written for, and the objects they refer to.
+
+`compile_lines` gives the code the lines of the mapping in place of its own, so that a traceback, a profiler or a
+debugger names the file that the author wrote.
+"""
 
 from __future__ import annotations
 
+import ast
 import keyword
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import CodeType
+from typing import Any, NamedTuple
 
 from rulesengine.jmes import Tree
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_]{1,40}\Z")
 
-# A line that can fail leads back to this: the expression's own object and the offset in its text.
-Origin = tuple[object, int]
+
+def plain_word(text: str) -> str:
+    """A text as part of a name, empty where it cannot be one."""
+    word = text.replace("-", "_").replace(" ", "_")
+    return word if PLAIN_WORD.match(word) else ""
+
+
+class Origin(NamedTuple):
+    """What a line leads back to: an expression's own object and an offset in its text, or a place; and who owns it."""
+
+    written: Any
+    offset: int = 0
+    owner: Any = None
 
 
 class Namespace:
@@ -47,8 +64,7 @@ class Namespace:
 
     def text(self, value: str) -> str:
         """The name of a text; a plain word shows in it."""
-        word = value.replace("-", "_").replace(" ", "_")
-        label = word if PLAIN_WORD.match(word) else str(len(self.objects))
+        label = plain_word(value) or str(len(self.objects))
         return self.bind(f"text:{value}", f"TEXT_{label}", lambda: value)
 
 
@@ -76,3 +92,17 @@ class Writer:
             name = f"{base}_{number}"
         self.used.add(name)
         return name
+
+
+# Where a line of a program leads: line and column of the mapping, both from 1, and how many characters it is about.
+Position = tuple[int, int, int]
+
+
+def compile_lines(lines: Sequence[str], positions: Sequence[Position], file: str) -> CodeType:
+    """The code of a program whose lines stand, for all that Python says of them, at these positions of a file."""
+    tree = ast.parse("\n".join(lines))
+    for node in ast.walk(tree):
+        if hasattr(node, "lineno"):
+            line, column, length = positions[node.lineno - 1]
+            vars(node).update(lineno=line, end_lineno=line, col_offset=column - 1, end_col_offset=column - 1 + length)
+    return compile(tree, file, "exec")

@@ -20,7 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from rulesengine import Engine, Result
+from rulesengine.codegen import compile_mapping
 from rulesengine.diagnostics import render
+from rulesengine.emitting import Target
+from rulesengine.loading import check_files
 from rulesengine.program import EMITTED
 from rulesengine.source import read
 
@@ -85,14 +88,16 @@ def outcome(result: Result) -> dict[str, list[Any]]:
 
 def rules_run(engine: Engine, case: Case) -> set[int]:
     """The numbers of the rules that a case makes emit or ignore an item."""
-    program = engine._programs[case.provider]
+    program, checked = engine._programs[case.provider], check_files(engine._files)
+    target = Target(checked.vocabulary, checked.app.channel, frozenset(checked.app.declared))
+    traced = compile_mapping(program.mapping, target, traced=True)
     seen: set[int] = set()
 
     def recording(*arguments: Any) -> Any:
-        outcome, rule, what = program.item(*arguments)
+        outcome, rule, what = traced.item(*arguments)
         if rule is not None and (outcome is EMITTED or isinstance(what, str)):
             seen.add(rule)
-        return outcome, rule, what
+        return what if outcome is EMITTED else (outcome, rule, what)
 
     engine._programs[case.provider] = replace(program, item=recording)
     try:

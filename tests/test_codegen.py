@@ -1,10 +1,13 @@
-"""A mapping as a Python function: its texts stay data, its lines lead back to the mapping, its events are fresh."""
+"""A mapping as Python functions: its texts stay data, its lines lead back to the mapping, its events are fresh."""
 
 from __future__ import annotations
 
 import ast
 import copy
+import traceback
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rulesengine import Engine
+from rulesengine.jmes import JMESPathError
 from rulesengine.program import Program
 from tests.conftest import APP, assert_all_accounted_for, engine_of, item_of
 from tests.test_translate import HOSTILE, PYTHON_NAMES, assert_only_plain_words, quoted, raw
@@ -246,36 +250,87 @@ def test_a_fault_leads_to_its_place(fault: str, mapping: str) -> None:
 
 
 def test_a_fault_of_a_step_leads_to_the_step() -> None:
-    engine = engine_of(TRACED)
-    program = program_of(engine)
-    lines = program.source.splitlines()
-    (start,) = (number for number, line in enumerate(lines, start=1) if line.startswith("def step_1"))
-    found = program.place_at(start + 2)
-    assert found is not None
-    assert (found[0], found[1].line, found[1].column) == ("payload.each", 4, 9)
-    assert program.rule_at(start + 2) is None
+    mapping = TRACED.replace("each: items", "each: items[?length(id) > `1`]")
+    result = engine_of(mapping).apply("test", {"items": [{"id": 5}]})
+    place = result.rejected[0].place
+    assert place is not None
+    assert (place.line, place.column, result.rejected[0].rule) == (4, 16, None)
+
+
+def raised_by(function: Callable[..., Any], item: Any) -> list[traceback.FrameSummary]:
+    """What a traceback says of the frames below this one."""
+    try:
+        function(item, item, None, None)
+    except JMESPathError as fault:
+        return list(traceback.extract_tb(fault.__traceback__))[1:]
+    raise AssertionError("it did not raise")
 
 
 @pytest.mark.parametrize("mapping", [TRACED, TRACED_BY_EVENT], ids=["rule after rule", "by event"])
-def test_every_line_leads_to_the_rule_it_was_written_for(mapping: str) -> None:
-    """The lines of a rule lead into it, or to the event block that all rules share."""
+def test_a_traceback_names_the_file_and_the_lines_of_the_mapping(mapping: str) -> None:
+    program = program_of(engine_of(mapping))
+    item = item_of(kind="second", first="", second="x", list="l", say=1, numbers=5)
+    frames = [one for one in raised_by(program.item, item) if one.filename == program.mapping.file]
+    assert frames[-1].lineno == 29
+    assert [one.lineno for one in frames if one.name == "map_item"] in ([1], [29])
+
+
+def test_a_place_is_found_where_python_keeps_no_columns() -> None:
+    """As under `python -X no_debug_ranges`: the line is still right, and the path of its key."""
+    program = program_of(engine_of(TRACED))
+    lines_only = {(line, column + 1_000): spot for (line, column), spot in program.spots.items()}
+    assert replace(program, spots=lines_only)._on_line(10) == program.spots[10, 9]
+
+
+@pytest.mark.parametrize("mapping", [TRACED, TRACED_BY_EVENT], ids=["rule after rule", "by event"])
+def test_every_spot_is_in_its_rule_or_in_what_events_share(mapping: str) -> None:
     program = program_of(engine_of(mapping))
     starts = [rule.place.line for rule in program.mapping.rules]
     ends = [*starts[1:], len(TRACED.splitlines()) + 1]
     led: Counter[str] = Counter()
-    for number in range(1, len(program.source.splitlines()) + 1):
-        rule, place = program.rule_at(number), program.place_at(number)
-        if rule is not None and place is not None:
-            led[rule.label] += 1
-            assert starts[rule.index] <= place[1].line < ends[rule.index] or 5 <= place[1].line <= 10, number
-    assert all(led[label] > 20 for label in ("first", "second", "third")), led
+    for (line, _), spot in program.spots.items():
+        if spot.rule is None:
+            assert line < starts[0] or ".identifiers." in spot.where, spot
+        else:
+            led[spot.rule.label] += 1
+            assert starts[spot.rule.index] <= line < ends[spot.rule.index], spot
+    assert all(led[label] > 2 for label in ("first", "second", "third")), led
 
 
-def test_the_source_is_that_of_functions_of_one_signature() -> None:
+@pytest.mark.parametrize("name", ["event", "event_2", "emit_0", "on_1", "on_any_other", "branch", "map_item", "kind"])
+def test_a_field_may_have_the_name_of_a_function_of_the_program(name: str) -> None:
+    mapping = {
+        "payload": {"event": name, "events": ["a", "b"]},
+        "rules": [
+            {"when": f"{name} == 'a' && x", "emit": "click", "data": {"value": name}},
+            {"when": f"{name} == 'b' || y", "emit": "open", "data": {"ts": name}},
+            {"emit": "open", "data": {"value": name}},
+        ],
+    }
+    result = engine_of(mapping).apply("test", [item_of(**{name: "a", "x": 1}), item_of(**{name: "b"}), item_of()])
+    assert [one["action"] for one in result.events] == ["click", "open", "open"], result
+
+
+def test_the_source_is_that_of_functions_of_few_signatures() -> None:
     tree = ast.parse(engine_of(TRACED).source("test"))
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    assert {"step_1", "map_item"} <= {node.name for node in functions}
-    assert all([one.arg for one in node.args.args] == ["item", "root", "parent", "request"] for node in functions)
+    functions = {one.name: [arg.arg for arg in one.args.args] for one in tree.body if isinstance(one, ast.FunctionDef)}
+    assert functions["step_1"] == functions["map_item"] == ["item", "root", "parent", "request"]
+    assert functions["event"] == ["fields", "kind", "action"]
+
+
+def test_what_events_share_is_written_once_and_overridden_fields_are_left_out() -> None:
+    mapping = {
+        "event": {"identifiers": {"email": "email"}, "data": {"ts": "length(ts)", "value": "length(value)"}},
+        "rules": [
+            {"when": "a", "emit": "open"},
+            {"when": "b", "emit": "open", "data": {"ts": "b"}},
+            {"emit": "click"},
+        ],
+    }
+    engine = engine_of(mapping)
+    assert engine.source("test").count("_length(value)") == 2
+    result = engine.apply("test", [item_of(b=3, ts=None, value="xx"), item_of(b=3, ts=5, value="xx")])
+    assert [one["data"] for one in result.events] == [{"value": 2, "ts": 3}] * 2
 
 
 # -- events are fresh -------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from rulesengine import Engine, Result
 from rulesengine.codegen import compile_mapping
+from rulesengine.emitting import Target
 from rulesengine.running import run_body
 from rulesengine.vocabulary import default_vocabulary
 from tests.conftest import assert_all_accounted_for, check, files_of
@@ -338,7 +339,7 @@ def test_naming_the_event_changes_no_outcome(conditions: list[str], name: str, r
     for mapping in ({"rules": rules}, named):
         checked = check(mapping)
         assume(not {one.code.number for one in checked.diagnostics if one.is_error} - {"E310", "E311", "E312"})
-        program = compile_mapping(checked.subjects[0].mapping, checked.vocabulary, "email", set(METRICS))
+        program = compile_mapping(checked.subjects[0].mapping, Target(checked.vocabulary, "email", frozenset(METRICS)))
         result = Result()
         run_body(program, ALL_PAIRS, None, result)
         rejected = [(one.index, one.rule, one.code, one.message) for one in result.rejected]

@@ -215,5 +215,5 @@ def test_no_request_raises(request_: Any) -> None:
 
 def test_a_place_is_a_place_of_the_mapping() -> None:
     outcome = one_outcome({"type": "opened", "email": 5})
-    assert outcome.place == Place("0.yml", 8, 24, 8, 25)
+    assert outcome.place == Place("0.yml", 8, 24, 8, 29)
     assert outcome.place.snippet == "  identifiers: {email: email}"
