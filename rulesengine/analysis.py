@@ -1,8 +1,9 @@
 """What an expression can yield, decided from its tree alone, before there is any payload.
 
-Two questions, each answered or left open, never guessed: `possible` gives the finite set of values an expression can
-have; `decide` tells whether a condition holds when some of its parts are known. Parts are recognised by structure, so
-`data.type` is known to be 'open' under `data.type == 'open'` wherever it is repeated.
+Three questions, each answered or left open, never guessed: `possible` gives the finite set of values an expression can
+have; `decide` tells whether a condition holds when some of its parts are known; `type_of` names the type of a value.
+Parts are recognised by structure, so `data.type` is known to be 'open' under `data.type == 'open'` wherever it is
+repeated.
 
 Limits: numbers, arrays and objects are not followed; all values that JMESPath holds for false count as null.
 """
@@ -32,6 +33,13 @@ Values = frozenset[str | None]
 
 SCOPES = ("root", "parent", "request", "channel")  # what surrounds an item: reading it cannot fail
 _TEXT_FUNCTIONS = ("lower", "upper", "trim")
+_RETURNS = {
+    **dict.fromkeys(("abs", "avg", "ceil", "floor", "length", "sum", "to_number"), "number"),
+    **dict.fromkeys(("contains", "ends_with", "starts_with"), "boolean"),
+    **dict.fromkeys(("join", "to_string", "type"), "string"),
+    **dict.fromkeys(("keys", "map", "sort", "sort_by", "to_array", "values"), "array"),
+    "merge": "object",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,3 +225,18 @@ def mentioned(when: Tree | None, subject: Tree) -> list[str]:
         if found is not None and found.key == subject.key:
             texts.extend(sorted(value for value in values if value is not None))
     return texts
+
+
+def type_of(tree: Tree) -> str | None:
+    """The JMESPath type of all that an expression can yield but null, where there is only one."""
+    if tree.kind == "expref":
+        return "expref"
+    if tree.kind in ("comparator", "not_expression"):
+        return "boolean"
+    if tree.kind == "function_expression":
+        added = FUNCTIONS[tree.value].returns if tree.value in FUNCTIONS else "any"
+        return _RETURNS.get(tree.value, None if added == "any" else added)
+    if tree.kind != "literal":
+        return None
+    types = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    return types.get(type(tree.value), "null")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from rulesengine import codes
-from rulesengine.analysis import mentioned
+from rulesengine.analysis import mentioned, type_of
 from rulesengine.app import App
 from rulesengine.diagnostics import Diagnostic, did_you_mean, listed
 from rulesengine.emissions import (
@@ -28,7 +28,7 @@ from rulesengine.emissions import (
 )
 from rulesengine.jmes import Tree
 from rulesengine.model import Emission, Expression, Mapping, Rule, Text, list_id_of
-from rulesengine.usage import check_calls, check_traps, type_of
+from rulesengine.usage import check_calls, check_traps
 from rulesengine.vocabulary import Vocabulary
 
 Check = Callable[[Subject], Iterator[Diagnostic]]

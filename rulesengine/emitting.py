@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rulesengine import model, runtime
+from rulesengine.analysis import type_of
 from rulesengine.model import IGNORE, Emission, Expression, Field, Rule
 from rulesengine.program import (
     IGNORED_ENTRY,
@@ -25,7 +26,6 @@ from rulesengine.program import (
     required_text,
 )
 from rulesengine.translate import FIELDS, ITEM, Translator
-from rulesengine.usage import type_of
 from rulesengine.vocabulary import Metric, Vocabulary
 from rulesengine.writer import Namespace, Origin, Writer, plain_word
 

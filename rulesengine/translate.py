@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from rulesengine import jmes, runtime
-from rulesengine.analysis import literal_list
+from rulesengine.analysis import literal_list, type_of
 from rulesengine.errors import FunctionFault
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import Tree
@@ -123,7 +123,7 @@ class Translator:
             self.writer.line(f"{name} = {left}")
             self._when(name if word == "and" else f"not {name}", name, right, right.result)
             return name
-        return self._truth(self.value(tree, current))
+        return self._truth(self.value(tree, current), tree)
 
     @contextmanager
     def block(self, header: str) -> Iterator[None]:
@@ -162,11 +162,13 @@ class Translator:
         self.writer.line(f"{name} = {py.text}", safe=py.safe)
         return name
 
-    def _truth(self, py: Py) -> str:
-        if py.boolean:
+    def _truth(self, py: Py, tree: Tree) -> str:
+        if py.boolean or type_of(tree) == "boolean":
             return py.text
         name = self._named(py, "part")
-        return f"({name} or {name} == 0 and {name} is not False)"  # 0 is true in JMESPath
+        if type_of(tree) in ("string", "array", "object"):
+            return name
+        return f"({name} or {name} is not None and {name} == 0 and {name} is not False)"  # 0 is true in JMESPath
 
     def _aside(self, write: Callable[[], _T]) -> _Aside[_T]:
         """Write on the side: lines that are all safe stay where they are, others are taken out for a block to come."""
@@ -254,7 +256,7 @@ class Translator:
         """`||` and `&&` as values: the right side is computed only when the left one asks for it."""
         left = self.atom(tree.children[0], current)
         right = self._aside(lambda: self.value(tree.children[1], current))
-        truth = self._truth(Py(left, atom=True))
+        truth = self._truth(Py(left, atom=True), tree.children[0])
         if right.inline:
             pair = (right.result.text, left) if tree.kind == "and_expression" else (left, right.result.text)
             return Py(f"({pair[0]} if {truth} else {pair[1]})")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rulesengine import codes
+from rulesengine.analysis import type_of
 from rulesengine.diagnostics import Diagnostic, did_you_mean, listed
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD, Standard, Tree
@@ -28,13 +29,6 @@ _FOREIGN_FUNCTIONS = {
 }  # fmt: skip
 _WORDS = {"true": "true", "false": "false", "null": "null", "none": "null", "nil": "null"}
 # What the functions of JMESPath itself yield, where it is always the same; jmespath does not say.
-_RETURNS = {
-    **dict.fromkeys(("abs", "avg", "ceil", "floor", "length", "sum", "to_number"), "number"),
-    **dict.fromkeys(("contains", "ends_with", "starts_with"), "boolean"),
-    **dict.fromkeys(("join", "to_string", "type"), "string"),
-    **dict.fromkeys(("keys", "map", "sort", "sort_by", "to_array", "values"), "array"),
-    "merge": "object",
-}
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")  # any other field can only be written in double quotes
 _ORDINALS = ("first", "second", "third", "next")
 
@@ -150,21 +144,6 @@ def _check_type(
         expression.place_of(argument), name=call.value, expected=expected, position=_ORDINALS[min(number, 3)],
         found=found, hint=hint,
     )  # fmt: skip
-
-
-def type_of(tree: Tree) -> str | None:
-    """The JMESPath type of all that an expression can yield but null, where there is only one."""
-    if tree.kind == "expref":
-        return "expref"
-    if tree.kind in ("comparator", "not_expression"):
-        return "boolean"
-    if tree.kind == "function_expression":
-        added = FUNCTIONS[tree.value].returns if tree.value in FUNCTIONS else "any"
-        return _RETURNS.get(tree.value, None if added == "any" else added)
-    if tree.kind != "literal":
-        return None
-    types = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
-    return types.get(type(tree.value), "null")
 
 
 def _is_number(tree: Tree) -> bool:
