@@ -109,11 +109,15 @@ def _opened(path: str, stdin: BinaryIO | None) -> AbstractContextManager[BinaryI
 
 
 def _reader(handle: BinaryIO, path: str, progress: Callable[[int], None] | None) -> _Read:
-    """`handle.read` that tells `progress` and raises PayloadError (E504) in place of OSError."""
+    """Reads some bytes, at most so many; tells `progress` and raises PayloadError (E504) in place of OSError.
+
+    It is one call of the system, of which an interrupt is noticed: `handle.read` goes on for all the bytes.
+    """
+    some: Callable[[int], bytes] = getattr(handle, "read1", handle.read)
 
     def read(size: int) -> bytes:
         try:
-            data = handle.read(size)
+            data = some(size)
         except OSError as error:
             raise _unreadable(path, error) from None
         if progress is not None and data:
@@ -134,7 +138,7 @@ def _is_gz(path: str, head: bytes) -> bool:
 def _whole(path: str, read: _Read, limit: int, size: int) -> Iterator[Block]:
     """One block: all of the file, or the error and the start of what came before it."""
     body = bytearray()
-    head = read(min(2, limit + 1))
+    head = read(1) + read(min(1, limit))
     if _is_gz(path, head):
         pieces, too_large = _unpacked(head, read, size), (codes.E503, "the gz file unpacks to")
     else:
@@ -152,7 +156,7 @@ def _whole(path: str, read: _Read, limit: int, size: int) -> Iterator[Block]:
 
 
 def _by_lines(path: str, read: _Read, limit: int, size: int) -> Iterator[Block]:
-    head = read(2)
+    head = read(1) + read(1)
     # No piece is over the limit, so that no line is but one which began before its piece.
     size = max(1, min(size, limit))
     if _is_gz(path, head):
@@ -168,7 +172,7 @@ def _line_blocks(pieces: Iterator[bytes], limit: int, patience: int) -> Iterator
             first = piece[: piece.find(b"\n")] if b"\n" in piece else piece
             if len(rest) + len(first) > limit:
                 yield _too_long(line, rest[:_SHOWN_OF_BODY] + first, limit)
-                piece = _after_line(piece, pieces, patience - len(rest), line)
+                piece = _after_line(piece, pieces, patience - len(rest))
                 line, rest = line + 1, bytearray()
             end = piece.rfind(b"\n") + 1
             if end:
@@ -191,16 +195,16 @@ def _not_empty(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _too_long(line: int, data: bytearray, limit: int) -> Block:
-    error = PayloadError(codes.E502, f"line {line} is longer than the limit of {limit:,} bytes")
+    error = PayloadError(codes.E502, f"the line is longer than the limit of {limit:,} bytes")
     return Block(line, bytes(data[:_SHOWN_OF_BODY]), error)
 
 
-def _after_line(piece: bytes, pieces: Iterator[bytes], patience: int, line: int) -> bytes:
+def _after_line(piece: bytes, pieces: Iterator[bytes], patience: int) -> bytes:
     """What follows the next line end, in `piece` or the first of `pieces` that has one; b"" if none has."""
     while (end := piece.find(b"\n")) < 0:
         patience -= len(piece)
         if patience < 0:
-            raise PayloadError(codes.E503, f"line {line} of the gz file has no end: the rest of the file is given up")
+            raise PayloadError(codes.E503, "a line of the gz file has no end: the rest of the file is given up")
         piece = next(pieces, b"")
         if not piece:
             return b""
@@ -241,6 +245,71 @@ def _member(data: bytes, read: _Read, size: int) -> Generator[bytes, None, bytes
             yield piece
         data = member.unconsumed_tail or (b"" if member.eof else read(_SLICE))
     return member.unused_data
+
+
+# --- parts of a file ---
+
+
+@dataclass(slots=True)
+class Lines:
+    """The whole lines of a plain file from one byte to another, as `ranges` cuts it."""
+
+    path: str
+    start: int
+    end: int
+    line_ends: int = 0  # how many were read so far
+
+    def blocks(self, limits: Limits = DEFAULT_LIMITS) -> Iterator[Block]:
+        """As the function `blocks`; lines are numbered from 1 within the range."""
+        try:
+            with _opened(self.path, None) as handle:
+                handle.seek(self.start)
+                size = max(1, min(_BLOCK, limits.body_bytes))
+                yield from _line_blocks(
+                    self._pieces(_reader(handle, self.path, None), size), limits.body_bytes, sys.maxsize
+                )
+        except PayloadError as error:
+            yield Block(1, b"", error)
+
+    def _pieces(self, read: _Read, size: int) -> Iterator[bytes]:
+        left = self.end - self.start
+        while left:
+            piece = read(min(size, left))
+            if not piece:
+                raise PayloadError(codes.E504, f"{self.path} became shorter while it was read")
+            left -= len(piece)
+            self.line_ends += piece.count(b"\n")
+            yield piece
+
+
+def ranges(path: str, size: int) -> Iterator[Lines]:
+    """A file of lines in ranges of at least `size` bytes, but for the last.
+
+    There is none for a file that is to be read from its start on: an empty one, gz, a pipe, one that cannot be read.
+    """
+    try:
+        with open(path, "rb", buffering=0) as handle:
+            total = os.fstat(handle.fileno()).st_size if os.path.isfile(path) else 0
+            if _is_gz(path, handle.read(2) if total else b""):
+                return
+            start = 0
+            while start < total:
+                end = _after(handle, start + size, total)
+                yield Lines(path, start, end)
+                start = end
+    except OSError:  # `blocks` says which
+        return
+
+
+def _after(handle: BinaryIO, position: int, total: int) -> int:
+    """Where the line ends that holds the byte before this position."""
+    handle.seek(position - 1)
+    while position < total and (piece := handle.read(_SLICE)):
+        end = piece.find(b"\n")
+        if end >= 0:
+            return position + end
+        position += len(piece)
+    return total
 
 
 def lines_of(block: Block) -> Iterator[tuple[int, bytes]]:

@@ -1,34 +1,31 @@
-"""Payload files to event lines, in blocks: bounded memory, input order, one process or several.
+"""Payload files to event lines, in blocks: bounded memory, input order.
 
 A file is read as blocks of whole lines (or as one whole body); `run_block` turns a block into finished bytes and
-counts; `run` does so for all blocks of all files, in this process or in `jobs` others, and yields the results in input
-order. At most three blocks a process are under way, so memory does not grow with the input.
+counts; `run` does so for all blocks of all files, one after the other.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from rulesengine import codes
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
 from rulesengine.files import Block, blocks, is_lines, payload_files
-from rulesengine.payloads import encode, encode_line, encode_lines
+from rulesengine.payloads import encode, encode_lines
 from rulesengine.running import Outcome, Result, reject_body
 
 # Faults are counted by what they say; past this many different ones a run only counts on.
 _DIFFERENT_FAULTS = 1_000
-_BLOCKS_A_JOB = 3
 # How many more objects there must be than at the last look for cycles.
-_SELDOM = 200_000
+SELDOM = 200_000
 _COUNTS = ("bodies", "items", "emitted", "events", "ignored", "unmatched", "rejected")
 
 
@@ -54,6 +51,17 @@ class Problem:
     place: str
 
 
+class Source(NamedTuple):
+    """Where an item came from; `line` is None where the file is one body, `item` counts those of a body from 0."""
+
+    path: str
+    line: int | None
+    item: int
+
+    def __str__(self) -> str:
+        return f"{self.path}{'' if self.line is None else f':{self.line}'} item {self.item}"
+
+
 @dataclass(slots=True)
 class Tally:
     """The counts of a run; `by_event` by type/action[/reachability_update_type], `problems` with the first source."""
@@ -66,7 +74,7 @@ class Tally:
     unmatched: int = 0
     rejected: int = 0
     by_event: Counter[str] = field(default_factory=Counter)
-    problems: dict[Problem, tuple[int, str]] = field(default_factory=dict)
+    problems: dict[Problem, tuple[int, Source]] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
         """Add the counts of a later part of the run."""
@@ -76,7 +84,7 @@ class Tally:
         for problem, (count, source) in other.problems.items():
             self.count_problem(problem, source, count)
 
-    def count_problem(self, problem: Problem, source: str, count: int = 1) -> None:
+    def count_problem(self, problem: Problem, source: Source, count: int = 1) -> None:
         """Count a fault under what it says; the source of the first one is kept."""
         known = self.problems.get(problem)
         if known is not None or len(self.problems) < _DIFFERENT_FAULTS:
@@ -89,11 +97,39 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What became of a block: event lines, reject lines, counts."""
+    """What became of a part of a file: event lines, counts, and what was not mapped.
+
+    Each of `rejects` is a line of JSON up to the number of the line that its item came from, and that number.
+    """
 
     events: bytes
-    rejects: bytes
+    rejects: list[tuple[bytes, int]]
     tally: Tally
+
+    @property
+    def reject_lines(self) -> bytes:
+        """What was not mapped, whole, one item a line."""
+        return b"".join(b"%b%d}}\n" % one for one in self.rejects)
+
+    def after(self, lines: int) -> Chunk:
+        """The same, of a part that so many lines of its file come before."""
+        if not lines or not (self.rejects or self.tally.problems):
+            return self
+        problems = {
+            problem: (count, source if source.line is None else source._replace(line=source.line + lines))
+            for problem, (count, source) in self.tally.problems.items()
+        }
+        rejects = [(text, line + lines) for text, line in self.rejects]
+        return Chunk(self.events, rejects, replace(self.tally, problems=problems))
+
+
+def joined(chunks: Iterable[Chunk]) -> Chunk:
+    """Chunks one after the other as one."""
+    parts, tally = list(chunks), Tally()
+    for part in parts:
+        tally.add(part.tally)
+    rejects = [one for part in parts for one in part.rejects]
+    return Chunk(b"".join(part.events for part in parts), rejects, tally)
 
 
 class _CarefulSink(Result):
@@ -142,7 +178,7 @@ def run_block(engine: Engine, task: Task, block: Block) -> Chunk:
 
 
 def _run_block(engine: Engine, task: Task, block: Block, sink: Result) -> Chunk:
-    tally, rejects = Tally(), bytearray()
+    tally, rejects = Tally(), list[tuple[bytes, int]]()
 
     def whole(line: int, body: bytes) -> None:
         before = sink.items
@@ -164,7 +200,7 @@ def _run_block(engine: Engine, task: Task, block: Block, sink: Result) -> Chunk:
         whole(block.line, block.data)
     tally.bodies, tally.items, tally.emitted, tally.events = sink.bodies, sink.items, sink.emitted, len(sink.events)
     tally.by_event = _by_event(sink.events)
-    return Chunk(encode_lines(sink.events), bytes(rejects), tally)
+    return Chunk(encode_lines(sink.events), rejects, tally)
 
 
 _KIND = itemgetter("type", "action")
@@ -180,24 +216,27 @@ def _by_event(events: list[dict[str, Any]]) -> Counter[str]:
     return Counter({"/".join(kind): count for kind, count in (*kinds.items(), *updates.items()) if count})
 
 
-def _drain(engine: Engine, task: Task, sink: Result, line: int, before: int, tally: Tally, rejects: bytearray) -> None:
+def _drain(
+    engine: Engine, task: Task, sink: Result, line: int, before: int, tally: Tally, rejects: list[tuple[bytes, int]]
+) -> None:
     """Count what a body left in the sink, and write out what was not mapped, whole."""
     tally.ignored += len(sink.ignored)
     tally.unmatched += len(sink.unmatched)
     tally.rejected += len(sink.rejected)
     for name, outcomes in (("unmatched", sink.unmatched), ("rejected", sink.rejected)):
         for one in outcomes:
-            source = f"{task.path}:{line}" if task.lines else task.path
+            source = Source(task.path, line if task.lines else None, one.index - before)
             place = str(one.place) if one.place else ""
             problem = Problem(name, one.code or "", one.message, place)
-            tally.count_problem(problem, f"{source} item {one.index - before}")
+            tally.count_problem(problem, source)
             if task.keep_rejects:
-                rejects += _reject_line(engine, task, name, one, line, one.index - before)
+                rejects.append((_reject_line(engine, task, name, one, source.item), line))
         outcomes.clear()
     sink.ignored.clear()
 
 
-def _reject_line(engine: Engine, task: Task, outcome: str, one: Outcome, line: int, index: int) -> bytes:
+def _reject_line(engine: Engine, task: Task, outcome: str, one: Outcome, index: int) -> bytes:
+    """An item that was not mapped, whole, as a line of JSON that only lacks its last number: the line it came from."""
     file, checksum = engine.mapping_id(task.provider)
     record = {
         "outcome": outcome,
@@ -207,14 +246,16 @@ def _reject_line(engine: Engine, task: Task, outcome: str, one: Outcome, line: i
         "place": _named(str(one.place)) if one.place else None,
         "provider": task.provider,
         "mapping": {"file": _named(file), "sha256": checksum},
-        "source": {"file": _named(task.path), "line": line, "item": index},
     }
+    source = {"source": {"file": _named(task.path), "item": index, "line": 0}}
     if isinstance(one.item, bytes):
-        return encode_line({**record, "body": one.item.decode("utf-8", "backslashreplace")})
+        text = encode({**record, "body": one.item.decode("utf-8", "backslashreplace"), **source})
+        return text.removesuffix(b"0}}")
     try:
-        return encode_line({**record, "item": one.item})
+        text = encode({**record, "item": one.item, **source})
     except PayloadError:  # nested too deeply to be written as data
-        return encode_line({**record, "body": _as_text(one.item)})
+        text = encode({**record, "body": _as_text(one.item), **source})
+    return text.removesuffix(b"0}}")
 
 
 def _named(path: str) -> str:
@@ -231,75 +272,37 @@ def _as_text(item: Any) -> str:
 
 # -- all blocks of all files ------------------------------------------------------------------------------------------
 
-_Work = tuple[Task, Block]
-
 
 def run(
     engine: Engine,
     tasks: Iterable[Task],
     *,
-    jobs: int = 1,
     stdin: BinaryIO | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Chunk]:
     """What becomes of every block of every task, in input order. `progress` is called with bytes read."""
-    work = _work(engine, tasks, stdin, progress)
-    if jobs <= 1:
-        return _in_this_process(engine, work)
-    return _in_processes(engine, work, jobs)
+    with seldom_collected():
+        for task in tasks:
+            for block in blocks_of(engine, task, stdin, progress):
+                yield run_block(engine, task, block)
 
 
-def _in_this_process(engine: Engine, work: Iterator[_Work]) -> Iterator[Chunk]:
-    with _seldom_collected():
-        for task, block in work:
-            yield run_block(engine, task, block)
+def blocks_of(
+    engine: Engine, task: Task, stdin: BinaryIO | None, progress: Callable[[int], None] | None
+) -> Iterator[Block]:
+    """The blocks of a file; a folder that has no payload file is a fault, and not nothing."""
+    if os.path.isdir(task.path) and os.access(task.path, os.R_OK | os.X_OK):
+        fault = f"{task.path}: the folder has no payload file (.json .ndjson .jsonl .txt)"
+        return iter([Block(1, b"", PayloadError(codes.E504, fault))])
+    return blocks(task.path, task.lines, engine.limits, stdin, progress)
 
 
 @contextmanager
-def _seldom_collected() -> Iterator[None]:
+def seldom_collected() -> Iterator[None]:
     """A block makes tens of thousands of objects and no cycle: looking for cycles costs a quarter of the time."""
     usual = gc.get_threshold()
-    gc.set_threshold(_SELDOM, *usual[1:])
+    gc.set_threshold(SELDOM, *usual[1:])
     try:
         yield
     finally:
         gc.set_threshold(*usual)
-
-
-def _work(
-    engine: Engine, tasks: Iterable[Task], stdin: BinaryIO | None, progress: Callable[[int], None] | None
-) -> Iterator[_Work]:
-    for task in tasks:
-        if os.path.isdir(task.path) and os.access(task.path, os.R_OK | os.X_OK):
-            empty = PayloadError(codes.E504, f"{task.path}: the folder has no payload file (.json .ndjson .jsonl .txt)")
-            yield task, Block(1, b"", empty)
-            continue
-        for block in blocks(task.path, task.lines, engine.limits, stdin, progress):
-            yield task, block
-
-
-_engine: Engine | None = None  # of a worker process, set once when it starts
-
-
-def _start_worker(engine: Engine) -> None:
-    global _engine
-    _engine = engine
-    gc.set_threshold(_SELDOM)
-
-
-def _run_in_worker(task: Task, block: Block) -> Chunk:
-    assert _engine is not None
-    return run_block(_engine, task, block)
-
-
-def _in_processes(engine: Engine, work: Iterator[_Work], jobs: int) -> Iterator[Chunk]:
-    with ExitStack() as stack:
-        pool = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(engine,))
-        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-        under_way: deque[Future[Chunk]] = deque()
-        for task, block in work:
-            under_way.append(pool.submit(_run_in_worker, task, block))
-            if len(under_way) >= jobs * _BLOCKS_A_JOB:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()

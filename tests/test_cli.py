@@ -417,7 +417,7 @@ def test_folders_that_cannot_be_read_are_told(folder: Path) -> None:
 
 def test_a_killed_worker_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker ends as the system would end it, at its first block."""
-    monkeypatch.setattr("rulesengine.stream.run_block", lambda *_: os._exit(9))
+    monkeypatch.setattr("rulesengine.processes.run_block", lambda *_: os._exit(9))
     result = rules("apply", "m.yml", "open.json", "--jobs", "2", "-o", "out", status=1)
     assert "a worker process was killed" in result.stderr
     assert not (folder / "out").exists()

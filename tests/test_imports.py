@@ -51,6 +51,7 @@ ORDER = [
     "engine",
     "samples",
     "stream",
+    "processes",
     "reports",
     "output",
     "cli",

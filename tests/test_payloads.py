@@ -302,7 +302,8 @@ def test_a_long_line_between_two_good_ones(length: int, size: int, gz: bool) -> 
     assert bodies(found) == [(1, b"[1]"), (3, b"[3]"), (4, b"[4]")]
     (wrong,) = [block for block in found if block.error]
     assert (wrong.line, wrong.error and wrong.error.code) == (2, codes.E502)
-    assert missing_words(message(wrong), ["line 2 ", "64 bytes"]) == []
+    assert wrong.line == 2
+    assert missing_words(message(wrong), ["64 bytes"]) == []
     assert (b"x" * length).startswith(wrong.data)
 
 
@@ -431,7 +432,8 @@ def test_a_bomb_as_lines_is_given_up() -> None:
         (2, "E502"),
         (2, "E503"),
     ]
-    assert missing_words(message(found[-1]), ["line 2 ", "given up"]) == []
+    assert found[-1].line == 2
+    assert missing_words(message(found[-1]), ["given up"]) == []
     assert stdin.tell() < 2 * 2**16
 
 
@@ -456,15 +458,15 @@ def test_files_the_system_does_not_give(tmp_path: Path, lines: bool) -> None:
 
 
 class Failing(io.BytesIO):
-    """A file whose third read fails."""
+    """A file whose fourth read fails."""
 
     reads = 0
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def read1(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
-        if self.reads == 3:
+        if self.reads == 4:
             raise OSError(5, "input/output error")
-        return super().read(size)
+        return super().read1(size)
 
 
 @pytest.mark.parametrize(("lines", "kept"), [(True, [b"[1]\n", b"[2"]), (False, [b"[1]\n[2"])])
@@ -477,7 +479,7 @@ def test_a_file_that_fails_while_it_is_read(lines: bool, kept: list[bytes]) -> N
 
 def test_a_file_that_fails_at_once() -> None:
     stdin = Failing(b"[1]\n")
-    stdin.reads = 2
+    stdin.reads = 3
     assert outline(list(blocks("-", True, stdin=stdin))) == [(1, b"", "E504")]
 
 
@@ -509,7 +511,7 @@ def test_a_file_is_read_as_its_blocks_are_taken(tmp_path: Path) -> None:
     taken: Iterator[Block] = blocks("-", True, stdin=stdin, progress=counts.append, _size=100)
     next(taken)
     assert sum(counts) == 102
-    assert counts[0] == 2
+    assert counts[:2] == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_an_event_that_json_cannot_hold_costs_its_item_only(
     (chunk,) = chunks(engine, tmp_path / "in.ndjson")
     assert [json.loads(line)["identifiers"]["email"] for line in chunk.events.splitlines()] == ["a", "c"]
     assert (chunk.tally.emitted, chunk.tally.rejected, chunk.tally.items) == (2, 1, 3)
-    assert json.loads(chunk.rejects)["code"] == "E513"
+    assert json.loads(chunk.reject_lines)["code"] == "E513"
 
 
 def _with(program: Any, item: Any) -> Any:
@@ -99,7 +99,7 @@ def test_a_kind_of_fault_is_counted_with_its_first_source(engine: Engine, tmp_pa
     for chunk in chunks(engine, tmp_path / "in.ndjson"):
         tally.add(chunk.tally)
     ((problem, (count, source)),) = tally.problems.items()
-    assert (problem.code, count, source) == ("E511", 3, f"{tmp_path / 'in.ndjson'}:2 item 0")
+    assert (problem.code, count, str(source)) == ("E511", 3, f"{tmp_path / 'in.ndjson'}:2 item 0")
 
 
 def test_the_suffix_and_the_option_say_how_a_file_is_read(engine: Engine, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from rulesengine.errors import FunctionFault
 from rulesengine.files import payload_files
 from rulesengine.output import same_file, writing
 from rulesengine.payloads import FORMATS, Limits
+from rulesengine.processes import run_in_processes
 from rulesengine.stream import Chunk, Tally
 from rulesengine.times import epoch
 
@@ -81,9 +82,11 @@ def command(
     )
     try:
         with _progress(payloads, output) as progress:
-            chunks = stream.run(
-                engine, list(tasks), jobs=jobs, stdin=sys.stdin.buffer if "-" in payloads else None, progress=progress
-            )
+            stdin = sys.stdin.buffer if "-" in payloads else None
+            if jobs > 1:
+                chunks = run_in_processes(engine, list(tasks), jobs, stdin=stdin, progress=progress)
+            else:
+                chunks = stream.run(engine, list(tasks), stdin=stdin, progress=progress)
             tally = _write(chunks, output, rejects)
         if summary is not None:
             with writing(summary) as file:
@@ -139,7 +142,7 @@ def _write(chunks: Iterator[Chunk], output: str | None, rejects: str | None) -> 
         for chunk in chunks:
             events.write(chunk.events)
             if refused is not None:
-                refused.write(chunk.rejects)
+                refused.write(chunk.reject_lines)
             tally.add(chunk.tally)
     return tally
 

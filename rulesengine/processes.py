@@ -1,0 +1,178 @@
+"""Payload files to event lines in several processes at once, with the same result as `stream.run`.
+
+A large file of lines is cut into ranges of bytes, and small files are put together; each of these units is read, mapped
+and turned into finished bytes by a worker, so that this process only writes. What has to be read from its start on, gz
+above all, is unpacked here and sent over in blocks. At most three units a worker are under way, so memory does not
+grow with the input, and the results come in input order.
+
+Limits: a worker that is killed ends the run, with `BrokenProcessPool`. Workers end when this process does.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from typing import BinaryIO
+
+from rulesengine.engine import Engine
+from rulesengine.files import Block, Lines, ranges
+from rulesengine.stream import SELDOM, Chunk, Task, blocks_of, joined, run_block
+
+_UNITS_A_WORKER = 3
+# A range of bytes is worth its way to a worker and back, and its events are held twice at most.
+_RANGE = 4 * 2**20
+# Files are put together up to this many bytes or this many files.
+_TOGETHER, _MOST_TOGETHER = 2**20, 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of the work: a range of lines, a block that was read already, or else a whole file."""
+
+    task: Task
+    size: int
+    lines: Lines | None = None
+    block: Block | None = None
+
+    @property
+    def is_start(self) -> bool:
+        """Whether the line numbers of a file begin here, or are known already."""
+        return self.lines is None or self.lines.start == 0
+
+
+_Unit = list[_Piece]
+
+
+def run_in_processes(
+    engine: Engine,
+    tasks: Iterable[Task],
+    jobs: int,
+    *,
+    stdin: BinaryIO | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Chunk]:
+    """As `stream.run`, in so many processes. Raises `BrokenProcessPool` when one of them is killed."""
+    lines_before = 0
+    for piece, (chunk, lines) in _done(engine, _units(_pieces(engine, tasks, stdin, progress)), jobs):
+        lines_before = 0 if piece.is_start else lines_before
+        yield chunk.after(lines_before)
+        lines_before += lines
+        if progress is not None and piece.block is None:
+            progress(piece.size)
+
+
+# -- cutting ----------------------------------------------------------------------------------------------------------
+
+
+def _pieces(
+    engine: Engine, tasks: Iterable[Task], stdin: BinaryIO | None, progress: Callable[[int], None] | None
+) -> Iterator[_Piece]:
+    for task in tasks:
+        found = False
+        for lines in ranges(task.path, _RANGE) if task.lines and task.path != "-" else ():
+            found = True
+            yield _Piece(task, lines.end - lines.start, lines=lines)
+        if found:
+            continue
+        if not task.lines and os.path.isfile(task.path):
+            yield _Piece(task, os.path.getsize(task.path))
+            continue
+        for block in blocks_of(engine, task, stdin, progress):
+            yield _Piece(task, len(block.data), block=block)
+
+
+def _units(pieces: Iterable[_Piece]) -> Iterator[_Unit]:
+    unit: _Unit = []
+    size = 0
+    for piece in pieces:
+        if unit and (size + piece.size > _TOGETHER or len(unit) == _MOST_TOGETHER):
+            yield unit
+            unit, size = [], 0
+        unit.append(piece)
+        size += piece.size
+    if unit:
+        yield unit
+
+
+# -- workers ----------------------------------------------------------------------------------------------------------
+
+_engine: Engine | None = None  # of a worker process, set once when it starts
+
+
+def _start_worker(engine: Engine) -> None:
+    global _engine
+    _engine = engine
+    gc.set_threshold(SELDOM)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends its workers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # see _undisturbed
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """However the parent ended: a worker would wait for its next unit for ever."""
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _run_unit(unit: _Unit) -> list[tuple[Chunk, int]]:
+    assert _engine is not None
+    return [_run_piece(_engine, piece) for piece in unit]
+
+
+def _run_piece(engine: Engine, piece: _Piece) -> tuple[Chunk, int]:
+    """What becomes of a piece, and how many lines it has, where that is for the next piece to know."""
+    if piece.block is not None:
+        return run_block(engine, piece.task, piece.block), 0
+    if piece.lines is None:
+        return joined(run_block(engine, piece.task, block) for block in blocks_of(engine, piece.task, None, None)), 0
+    chunk = joined(run_block(engine, piece.task, block) for block in piece.lines.blocks(engine.limits))
+    return chunk, piece.lines.line_ends
+
+
+def _done(engine: Engine, units: Iterator[_Unit], jobs: int) -> Iterator[tuple[_Piece, tuple[Chunk, int]]]:
+    """Every piece with what became of it, in order."""
+    with ExitStack() as stack:
+        pool = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(engine,))
+        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        with _undisturbed():
+            pool.submit(_run_unit, [])  # starts the workers
+        under_way: deque[tuple[_Unit, Future[list[tuple[Chunk, int]]]]] = deque()
+        for unit in units:
+            under_way.append((unit, pool.submit(_run_unit, unit)))
+            if len(under_way) >= jobs * _UNITS_A_WORKER:
+                yield from _next(under_way)
+        while under_way:
+            yield from _next(under_way)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals wait: a pool that is interrupted while it starts never ends its workers."""
+    signals = {signal.SIGINT, signal.SIGTERM}
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+
+
+def _next(
+    under_way: deque[tuple[_Unit, Future[list[tuple[Chunk, int]]]]],
+) -> Iterator[tuple[_Piece, tuple[Chunk, int]]]:
+    unit, future = under_way.popleft()
+    return zip(unit, future.result(), strict=True)

@@ -1,0 +1,143 @@
+"""Several processes: the same events, rejects and counts as one, in the same order, and no process left behind."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rulesengine import Engine, processes
+from rulesengine.files import Lines, ranges
+from rulesengine.payloads import Limits
+from rulesengine.processes import run_in_processes
+from rulesengine.stream import Chunk, joined, run, tasks_for
+from tests.test_stream import APP, MAPPING
+
+LINES = [
+    *[json.dumps({"kind": kind, "email": f"{kind}@x.y"}) for kind in ("open", "gone", "odd", "new", "open")],
+    '{"kind": "open"}', "not JSON", "", '[{"kind": "open", "email": "a"}, {"kind": "newer"}]', '{"kind": "newest"}',
+]  # fmt: skip
+MANY = "\n".join(LINES * 40)  # and no line break at its end
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Payload files of every kind, of which some cannot be read."""
+    path = tmp_path_factory.mktemp("files")
+    (path / "m.yml").write_text(MAPPING)
+    (path / "app.yml").write_text(APP)
+    payloads = path / "payloads"
+    payloads.mkdir()
+    for number in range(70):
+        (payloads / f"a{number:02}.json").write_text(LINES[number % 6])
+    (payloads / "b.ndjson").write_text(MANY)
+    (payloads / "c.ndjson.gz").write_bytes(gzip.compress(MANY.encode()))
+    (payloads / "d.json.gz").write_bytes(gzip.compress(b"[" + LINES[0].encode() + b"]"))
+    (payloads / "e.ndjson").write_text("")
+    (payloads / "f.ndjson").write_text("\n" * 5 + '{"kind": "x"}\r\n' * 3)
+    (payloads / "g.ndjson").write_text(LINES[0] + "\n" + '{"kind": "' + "y" * 500 + '"}\n' + LINES[3] + "\n")
+    (payloads / "h.ndjson.gz").write_bytes(gzip.compress(MANY.encode())[:-20])
+    (path / "empty").mkdir()
+    return path
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> Engine:
+    return Engine.load(folder / "m.yml", app=folder / "app.yml", limits=Limits(body_bytes=300))
+
+
+def outcome(chunks: Iterator[Chunk]) -> tuple[bytes, bytes, dict[str, Any], dict[Any, Any]]:
+    """Events, rejects, counts and problems of a whole run."""
+    whole = joined(chunks)
+    return whole.events, whole.reject_lines, whole.tally.as_dict(), whole.tally.problems
+
+
+@pytest.mark.parametrize("size", [1, 40, 1_000, 10**6])
+def test_the_result_is_that_of_one_process(
+    engine: Engine, folder: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the ranges, which may end anywhere in a line."""
+    monkeypatch.setattr(processes, "_RANGE", size)
+    monkeypatch.setattr(processes, "_TOGETHER", size)
+    paths = [str(folder / name) for name in ("payloads", "missing.ndjson", "empty", "payloads/b.ndjson")]
+    tasks = list(tasks_for(engine, paths, provider_of=lambda _: "acme", form=None, request=None, keep_rejects=True))
+    found = outcome(run_in_processes(engine, tasks, 2))
+    expected = outcome(run(engine, tasks))
+    assert found == expected
+    assert f'"file":"{folder}/payloads/b.ndjson","item":0,"line":400}}}}'.encode() in found[1]
+    assert expected[2]["rejected"] > 90
+
+
+@pytest.mark.parametrize("size", [1, 7, 60, 5_000])
+def test_ranges_are_whole_lines_and_all_of_the_file(folder: Path, size: int) -> None:
+    path = folder / "payloads" / "b.ndjson"
+    found = [path.read_bytes()[one.start : one.end] for one in ranges(str(path), size)]
+    assert b"".join(found) == path.read_bytes()
+    assert all(one.endswith(b"\n") for one in found[:-1])
+    assert all(len(one) >= size for one in found[:-1])
+
+
+def test_what_must_be_read_from_its_start_has_no_ranges(folder: Path) -> None:
+    for name in ("c.ndjson.gz", "d.json.gz", "e.ndjson", "missing.ndjson", ""):
+        assert list(ranges(str(folder / "payloads" / name), 10)) == []
+
+
+def test_a_file_that_became_shorter_is_told(folder: Path) -> None:
+    path = folder / "shrinking.ndjson"
+    path.write_text(MANY)
+    (lines,) = ranges(str(path), 10**6)
+    path.write_text(LINES[0] + "\n")
+    *_, last = Lines(lines.path, lines.start, lines.end).blocks()
+    assert last.error is not None
+    assert last.error.message == f"{path} became shorter while it was read"
+
+
+def test_progress_is_told_every_byte(engine: Engine, folder: Path) -> None:
+    path = folder / "payloads" / "b.ndjson"
+    told: list[int] = []
+    tasks = tasks_for(engine, [str(path)], provider_of=lambda _: "acme", form=None, request=None, keep_rejects=False)
+    assert list(run_in_processes(engine, tasks, 2, progress=told.append))
+    assert sum(told) == path.stat().st_size
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda one: one.name)
+def test_no_process_outlives_the_run(folder: Path, how: signal.Signals) -> None:
+    """The run reads from a pipe that stays open, so it ends by the signal; after SIGKILL a part file may stay."""
+    arguments = ["apply", str(folder / "m.yml"), "-", "--format", "ndjson", "-o", str(folder / "out"), "--jobs", "2"]
+    command = [sys.executable, "-m", "rulesengine", *arguments, "--app", str(folder / "app.yml")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdin is not None
+        running.stdin.write((LINES[0] + "\n").encode() * 80_000)
+        running.stdin.flush()
+        while len(workers := children_of(running.pid)) < 2:
+            time.sleep(0.02)
+        running.send_signal(how)
+        assert running.wait(30) != 0
+        waited = time.monotonic() + 30
+        while any(map(is_alive, workers)) and time.monotonic() < waited:
+            time.sleep(0.02)
+        assert [pid for pid in workers if is_alive(pid)] == []
+        assert not (folder / "out").exists()
+        if how is not signal.SIGKILL:
+            assert [one for one in os.listdir(folder) if one.startswith(".rules")] == []
