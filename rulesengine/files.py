@@ -21,7 +21,7 @@ from rulesengine import codes
 from rulesengine.errors import PayloadError
 from rulesengine.payloads import DEFAULT_LIMITS, Limits
 
-_BLOCK = 2**20
+_BLOCK = 2**16
 # Input for zlib: small, since each gz member that ends in it costs a copy of what is left of it.
 _SLICE = 2**16
 _SHOWN_OF_BODY = 1024

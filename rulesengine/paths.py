@@ -44,7 +44,8 @@ class _Part:
 
     def wanted(self) -> Wanted | None:
         """What is wanted of it, None for all."""
-        if self.whole or self.depth >= _DEEPEST:
+        # msgspec (0.22, seen 2026-11) can take another key of an object for one that is not ASCII.
+        if self.whole or self.depth >= _DEEPEST or not all(name.isascii() for name in self.fields):
             return None
         fields = tuple((name, part.wanted()) for name, part in self.fields.items())
         return Wanted(fields, self.of_elements.wanted() if self.of_elements else None)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rulesengine import translate
 from rulesengine.expressions import compile_expression
 from rulesengine.functions import FUNCTIONS
+from rulesengine.jmes import STANDARD
 
 # Texts that would end a string, a line, a comment, a format or the process if they were pasted into a program.
 HOSTILE = [
@@ -133,6 +134,19 @@ def test_names_that_python_uses_are_fields_too(name: str) -> None:
     assert compiled.search(item) == ["x", 3, [2, 1], 1, [2, 1], {name: "x"}, "string", True, "x", 1, name]
 
 
+@pytest.mark.parametrize("name", STANDARD)
+def test_a_field_may_have_the_name_of_a_standard_function(name: str) -> None:
+    """Neither hides the other, nor one function another."""
+    called = (
+        f"length({name}), contains({name}, 'x'), join('-', ['a', {name}]), to_string({name}), not_null(nil, {name})"
+    )
+    compiled = compile_expression(
+        f"[{name}, list[*].{name}, map(&{name}, list), type({name}), {called}, {{{name}: {name}}}]"
+    )
+    item = {name: "xy", "list": [{name: 1}, {name: 2}]}
+    assert compiled.search(item) == ["xy", [1, 2], [1, 2], "string", 2, True, "a-xy", "xy", "xy", {name: "xy"}]
+
+
 class Watched(dict[str, Any]):
     """An object that counts how often each field is asked for."""
 
@@ -193,6 +207,37 @@ def test_a_shared_part_is_computed_once_and_none_too_early(text: str, calls: Cou
     assert dict(calls) == SHARED[text]
 
 
+class Thing:
+    """What is no JSON is written as text by `to_string`: each time it does, this counts."""
+
+    written = 0
+
+    def __str__(self) -> str:
+        self.written += 1
+        return "thing"
+
+
+SHARED_STANDARD = {
+    "[to_string(a), to_string(a), to_string(@.a)]": 2,  # `@.a` is another way to say it
+    "to_string(a) == 'x' || to_string(a) == 'y' || length(to_string(a)) == `3`": 1,
+    "{a: to_string(a), b: [to_string(a)], c: contains(to_string(a), 'x')}": 1,
+    "[nil && to_string(a), to_string(a)]": 1,
+    "a || to_string(a)": 0,
+    "nil && to_string(a) == 'x'": 0,
+    "[b && to_string(a), to_string(a)]": 2,
+    "list[*].to_string(@)": 3,
+    "list[?to_string(@) == 'x' || contains(to_string(@), 'y')]": 3,
+    "map(&[to_string(@), to_string(@)], list)": 3,
+}
+
+
+@pytest.mark.parametrize("text", SHARED_STANDARD)
+def test_a_call_of_a_standard_function_is_shared_as_well(text: str) -> None:
+    thing = Thing()
+    compile_expression(text).search({"a": thing, "b": 1, "list": [thing, thing, thing]})
+    assert thing.written == SHARED_STANDARD[text]
+
+
 @pytest.mark.parametrize(
     ("text", "asked"),
     [
@@ -220,6 +265,16 @@ def test_names_of_constants_do_not_collide(texts: list[str]) -> None:
     """A number that is added to tell two names apart may be part of a third one."""
     compiled = compile_expression("[" + ", ".join(f"'{text}'" for text in texts) + "]")
     assert compiled.search({}) == texts
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "a == 'x'", "length(a)", "list[?n == `1`].n", "map(&n, list)", "{a: `{}`, b: a.b}"]
+)
+def test_the_same_text_becomes_the_same_program(text: str) -> None:
+    """Nothing of it depends on what was compiled before, on the order of a set or on the address of an object."""
+    first = compile_expression(text).source
+    compile_expression("[a, length(a), 'x', `1`, list[?n], map(&n, list)]")
+    assert compile_expression(text).source == first
 
 
 def test_the_source_reads_well() -> None:
