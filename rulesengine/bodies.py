@@ -9,7 +9,6 @@ the leading 0.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -192,8 +191,15 @@ def _no_phone_number(given: object) -> FunctionFault:
     return FunctionFault(f"e164() got {shown(given)}, which is no phone number")
 
 
+def sha256(data: bytes) -> str:
+    """The SHA-256 of some bytes, in hex."""
+    import hashlib  # it loads OpenSSL, for which each run would wait
+
+    return hashlib.sha256(data).hexdigest()
+
+
 def hash_of(text: str) -> str:
-    return hashlib.sha256(_utf8("hash", text)).hexdigest()
+    return sha256(_utf8("hash", text))
 
 
 def stable_id(values: list[object]) -> str | None:
@@ -201,6 +207,6 @@ def stable_id(values: list[object]) -> str | None:
         return None
     text = _written("stable_id", _canonical, values)
     try:
-        return hashlib.sha256(text.encode()).hexdigest()
+        return sha256(text.encode())
     except UnicodeEncodeError:
         raise FunctionFault("stable_id() got an array with half a surrogate pair in a string") from None

@@ -6,13 +6,13 @@ An engine holds compiled programs and the texts they came from, nothing else: it
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from rulesengine import loading
+from rulesengine.bodies import sha256
 from rulesengine.codegen import compile_mapping
 from rulesengine.diagnostics import Diagnostic, did_you_mean, has_errors, listed
 from rulesengine.emitting import Target
@@ -32,7 +32,7 @@ _LARGE = 2**13
 class Engine:
     """Checked and compiled mappings for one app."""
 
-    __slots__ = ("_checksums", "_files", "_limits", "_programs", "advice", "left_out")
+    __slots__ = ("_files", "_limits", "_programs", "advice", "left_out")
 
     def __init__(self, files: Files, limits: Limits = DEFAULT_LIMITS) -> None:
         """Check and compile; use `Engine.load` to read the files first. Raises `InvalidMapping` or `InvalidApp`."""
@@ -41,7 +41,6 @@ class Engine:
             raise _invalid(checked.diagnostics, files.app.name)
         self._files, self._limits = files, limits
         self._programs = _compile(checked)
-        self._checksums = {file.name: hashlib.sha256(file.raw).hexdigest() for file in files.mappings}
         self.advice: tuple[Diagnostic, ...] = checked.diagnostics
         self.left_out: tuple[str, ...] = checked.left_out
 
@@ -176,7 +175,8 @@ class Engine:
     def mapping_id(self, provider: str) -> tuple[str, str]:
         """The file of a provider's mapping and the SHA-256 of its text, in hex: which rules an outcome is from."""
         file = self.program(provider).mapping.file
-        return file, self._checksums[file]
+        (raw,) = (one.raw for one in self._files.mappings if one.name == file)
+        return file, sha256(raw)
 
     @property
     def limits(self) -> Limits:

@@ -42,5 +42,9 @@ class PayloadError(RulesEngineError):
         return self.message
 
 
+class WorkerKilled(RulesEngineError):
+    """A process of a run over several was killed."""
+
+
 class FunctionFault(RulesEngineError, ValueError):
     """A value that a function of the mapping language cannot take; the text is a sentence for the mapping's author."""

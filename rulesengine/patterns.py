@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import re2
-
 from rulesengine.diagnostics import shown
 
 _LONGEST = 1_000
@@ -40,6 +38,8 @@ def compile_pattern(text: str) -> Pattern:
     """The pattern that `text` writes; ValueError with a sentence saying why RE2 does not take it."""
     if len(text) > _LONGEST:
         raise ValueError(f"a pattern of {len(text)} characters is too long: {_LONGEST} are allowed")
+    import re2  # few mappings have a pattern, and each run would wait for it
+
     options = re2.Options()
     options.log_errors = False
     options.max_mem = 8 << 20

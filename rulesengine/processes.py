@@ -5,7 +5,7 @@ and turned into finished bytes by a worker, so that this process only writes. Wh
 above all, is unpacked here and sent over in blocks. At most three units a worker are under way, so memory does not
 grow with the input, and the results come in input order.
 
-Limits: a worker that is killed ends the run, with `BrokenProcessPool`. Workers end when this process does.
+Limits: a worker that is killed ends the run, with `WorkerKilled`. Workers end when this process does.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from typing import BinaryIO
 
 from rulesengine.engine import Engine
+from rulesengine.errors import WorkerKilled
 from rulesengine.files import Block, Lines, ranges
 from rulesengine.stream import SELDOM, Chunk, Task, blocks_of, joined, run_block
 
@@ -59,14 +61,17 @@ def run_in_processes(
     stdin: BinaryIO | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Chunk]:
-    """As `stream.run`, in so many processes. Raises `BrokenProcessPool` when one of them is killed."""
+    """As `stream.run`, in so many processes. Raises `WorkerKilled` when one of them is killed."""
     lines_before = 0
-    for piece, (chunk, lines) in _done(engine, _units(_pieces(engine, tasks, stdin, progress)), jobs):
-        lines_before = 0 if piece.is_start else lines_before
-        yield chunk.after(lines_before)
-        lines_before += lines
-        if progress is not None and piece.block is None:
-            progress(piece.size)
+    try:
+        for piece, (chunk, lines) in _done(engine, _units(_pieces(engine, tasks, stdin, progress)), jobs):
+            lines_before = 0 if piece.is_start else lines_before
+            yield chunk.after(lines_before)
+            lines_before += lines
+            if progress is not None and piece.block is None:
+                progress(piece.size)
+    except BrokenProcessPool:
+        raise WorkerKilled("a worker process was killed (out of memory?)") from None
 
 
 # -- cutting ----------------------------------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ changed; of a local time that comes twice because clocks go back, the first is m
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from rulesengine.diagnostics import did_you_mean, shown
 from rulesengine.errors import FunctionFault
@@ -61,7 +60,7 @@ def epoch_ms(value: str | int | float) -> int:
     raise FunctionFault(f"epoch_ms() got {shown(value)}, which is no time in milliseconds since 1970")
 
 
-def epoch_at(text: str, form: str, zone: ZoneInfo) -> int:
+def epoch_at(text: str, form: str, zone: tzinfo) -> int:
     """Whole seconds since 1970 of a date written as `form` says, in `zone` unless the text itself names an offset."""
     moment = _parsed(text, form)
     if moment is None:
@@ -69,8 +68,10 @@ def epoch_at(text: str, form: str, zone: ZoneInfo) -> int:
     return _since_1970("epoch_at", text, moment if moment.tzinfo else moment.replace(tzinfo=zone))
 
 
-def prepare_zone(name: str) -> ZoneInfo:
+def prepare_zone(name: str) -> tzinfo:
     """The zone of that name in the tz database; ValueError with a sentence if there is none."""
+    from zoneinfo import ZoneInfo, available_timezones  # few mappings name a zone, and each run would wait for it
+
     # ZoneInfo refuses absolute and climbing paths with a ValueError, so no name leaves the tz database; a folder of the
     # tzdata package ('America') or an overlong name reaches open(): OSError (Python 3.11).
     try:

@@ -550,7 +550,7 @@ def test_a_zone_that_is_a_folder_of_the_tzdata_package_is_a_faulty_zone(monkeypa
     def opened(name: str) -> None:
         raise IsADirectoryError(21, "Is a directory", name)
 
-    monkeypatch.setattr("rulesengine.times.ZoneInfo", opened)
+    monkeypatch.setattr("zoneinfo.ZoneInfo", opened)
     with pytest.raises(ValueError, match="'America' is no time zone of the tz database"):
         call("epoch_at", "2026-01-31", "%Y-%m-%d", "America")
 

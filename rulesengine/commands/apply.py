@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -18,12 +17,11 @@ from rulesengine import stream
 from rulesengine.commands.common import FAILED, app_options, counted, load
 from rulesengine.diagnostics import printable
 from rulesengine.engine import Engine
-from rulesengine.errors import FunctionFault
+from rulesengine.errors import FunctionFault, WorkerKilled
 from rulesengine.files import payload_files
 from rulesengine.output import same_file, writing
 from rulesengine.payloads import FORMATS, Limits
-from rulesengine.processes import run_in_processes
-from rulesengine.stream import Chunk, Tally
+from rulesengine.stream import Chunk, Tally, Task
 from rulesengine.times import epoch
 
 # Below this many bytes a run is over before a progress bar is of use.
@@ -83,21 +81,27 @@ def command(
     try:
         with _progress(payloads, output) as progress:
             stdin = sys.stdin.buffer if "-" in payloads else None
-            if jobs > 1:
-                chunks = run_in_processes(engine, list(tasks), jobs, stdin=stdin, progress=progress)
-            else:
-                chunks = stream.run(engine, list(tasks), stdin=stdin, progress=progress)
-            tally = _write(chunks, output, rejects)
+            tally = _write(_run(engine, list(tasks), jobs, stdin, progress), output, rejects)
         if summary is not None:
             with writing(summary) as file:
                 file.write(json.dumps(tally.as_dict(), indent=2).encode() + b"\n")
     except BrokenPipeError:
         _leave_pipe()
-    except BrokenProcessPool:
-        raise click.ClickException("a worker process was killed (out of memory?); no output file was written") from None
+    except WorkerKilled as fault:
+        raise click.ClickException(f"{fault}; no output file was written") from None
     _report(tally)
     if tally.rejected or (strict and tally.unmatched):
         raise SystemExit(FAILED)
+
+
+def _run(
+    engine: Engine, tasks: list[Task], jobs: int, stdin: BinaryIO | None, progress: Callable[[int], None] | None
+) -> Iterator[Chunk]:
+    if jobs == 1:
+        return stream.run(engine, tasks, stdin=stdin, progress=progress)
+    from rulesengine.processes import run_in_processes  # a run in one process need not wait for multiprocessing
+
+    return run_in_processes(engine, tasks, jobs, stdin=stdin, progress=progress)
 
 
 def _refuse_overwriting(payloads: tuple[str, ...], app: str, outputs: dict[str, str | None]) -> None:
