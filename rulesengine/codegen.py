@@ -81,6 +81,7 @@ class _Compiler:
         self.positions: list[Position] = []
         self.spots: dict[tuple[int, int], Spot] = {}
         self.shared: dict[int, str] = {}
+        self.led_to: dict[tuple[int, int], tuple[str, Place]] = {}
 
     def finished(self) -> tuple[dict[str, Any], list[str]]:
         """The functions by their names, and all lines, with the arguments that turned out to be asked for."""
@@ -113,7 +114,8 @@ class _Compiler:
         if origin is None:
             self.positions.append(_NOWHERE)
             return
-        where, place = _led_to(origin)
+        key = (id(origin.written), origin.offset)
+        where, place = self.led_to.get(key) or self.led_to.setdefault(key, _led_to(origin))
         length = place.end_column - place.column if place.end_line == place.line else 1
         self.positions.append((place.line, place.column, max(1, length)))
         if origin.owner is not None or where:
