@@ -21,7 +21,7 @@ from rulesengine.lean import run_lines, run_list
 from rulesengine.loading import Checked, Files
 from rulesengine.payloads import DEFAULT_LIMITS, FORMATS, Limits, decode
 from rulesengine.program import Program
-from rulesengine.running import Result, reject_body, run_body
+from rulesengine.running import Result, reject_body, result_of, run_body
 
 StrPath = str | os.PathLike[str]
 
@@ -82,9 +82,7 @@ class Engine:
 
         Raises `UnknownProvider`; whatever is wrong with the payload is in the result.
         """
-        result = Result()
-        run_body(self._programs.get(provider) or self.program(provider), payload, request, result)
-        return result
+        return result_of(self._programs.get(provider) or self.program(provider), payload, request)
 
     def apply_bytes(
         self,
