@@ -22,6 +22,7 @@ from rulesengine.model import Expression, Rule
 from rulesengine.paths import wanted
 from rulesengine.payloads import Wanted, fields_reader
 from rulesengine.program import EMITTED, IGNORED, IGNORED_ENTRY, UNMATCHED, OfFields, Program, Spot, ignored_by_table
+from rulesengine.recording import RecordEmitter
 from rulesengine.translate import FIELDS, ITEM
 from rulesengine.writer import Origin, Position, compile_lines
 
@@ -61,8 +62,11 @@ def _of_fields(mapping: model.Mapping, target: Target, parts: Wanted | None) -> 
     if parts is None or read is None:
         return None
     attributes = {name: f"f{number}" for number, (name, _) in enumerate(parts.fields)}
-    compiler = _Compiler(mapping, Emitter(mapping, target, attributes), traced=False)
-    compiler.item_function(f"{FIELDS}, request")
+    compiler = _Compiler(mapping, RecordEmitter(mapping, target, attributes), traced=False)
+    try:
+        compiler.item_function(f"{FIELDS}, request")
+    except ValueError:  # an event has a field of a name that no record can have
+        return None
     return OfFields(read, compiler.finished()[0]["map_item"])
 
 

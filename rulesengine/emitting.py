@@ -125,7 +125,7 @@ class Emitter:
 
     def common(self, rule: Rule, emission: Emission) -> tuple[str, Body] | None:
         """The name and the body of the function that an emission's event is begun by, None where there is one yet."""
-        identifiers, data = self._common_fields(rule, emission)
+        identifiers, data = self.common_fields(rule, emission)
         key = tuple(id(field) for field in (*identifiers, *data))
         if key in self._functions:
             return None
@@ -133,7 +133,8 @@ class Emitter:
         self._functions[key] = "event" if number == 1 else f"event_{number}"
         return self._functions[key], self._begun_event(identifiers, data)
 
-    def _common_fields(self, rule: Rule, emission: Emission) -> tuple[tuple[Field, ...], tuple[Field, ...]]:
+    def common_fields(self, rule: Rule, emission: Emission) -> tuple[tuple[Field, ...], tuple[Field, ...]]:
+        """The identifiers of an event, and the data that it shares with the others."""
         own = {field.name for field in (*rule.data, *emission.data)}
         data = tuple(field for field in self.mapping.data if field.name not in own)
         return self.mapping.identifiers_of(rule, emission), data
@@ -159,7 +160,7 @@ class Emitter:
         if emission.table is not None:
             return self._metric_of_table(body, rule, emission, name)
         specs = self._declared_events()
-        events = self.object("declared", "EVENTS", specs)
+        events = self.object("declared", "EVENTS", {key: self.entry(spec) for key, spec in specs.items()})
         texts = [body.atom(one, "text") if one else "None" for one in (emission.type, emission.action, emission.update)]
         body.at(emission.action)
         checked = self.namespace.bind("declared event", "_declared_event", lambda: declared_event)
@@ -176,14 +177,16 @@ class Emitter:
         table = self.mapping.tables[emission.table.value]
         label = plain_word(table.name) or str(len(self.namespace.objects))
         specs = {key: self._entry_spec(entry.value) for key, entry in table.entries.items()}
-        entries = self.object(f"table:{table.name}", f"TABLE_{label}", specs)
+        known = {key: spec if spec is IGNORED_ENTRY else self.entry(spec) for key, spec in specs.items()}
+        entries = self.object(f"table:{table.name}", f"TABLE_{label}", known)
         key = body.atom(emission.key, "key")
         table_key = self.namespace.bind("helper:table_key", "_table_key", lambda: runtime.table_key)
-        asked = key if _is_text(emission.key) else f"{key} if type({key}) is str else {table_key}({key})"
+        asked = key if is_text(emission.key) else f"{key} if type({key}) is str else {table_key}({key})"
         called = self.object(f"name of {table.name}", f"NAME_OF_{label}", table.name)
         if table.default is not None:
             default = self._entry_spec(table.default.value)
-            otherwise = self.object(f"default:{table.name}", f"DEFAULT_{label}", default)
+            entry = default if default is IGNORED_ENTRY else self.entry(default)
+            otherwise = self.object(f"default:{table.name}", f"DEFAULT_{label}", entry)
             body.line(f"{name} = {entries}.get({asked}, {otherwise})")
             return self._chosen(name, [*specs.values(), default], called, key)
         body.line(f"{name} = {entries}.get({asked})")
@@ -191,6 +194,10 @@ class Emitter:
             unmatched = self.object("outcome:unmatched", "UNMATCHED", UNMATCHED)
             body.line(f"return {unmatched}, {rule.index}, ({called}, {key})")
         return self._chosen(name, list(specs.values()), called, key)
+
+    def entry(self, spec: EventSpec) -> tuple[object, ...]:
+        """What the program knows of a metric that it looks up while running."""
+        return spec
 
     def _spec(self, metric: Metric) -> EventSpec:
         return metric.event_type(self.target.channel), metric.action, metric.update, metric.takes_list
@@ -210,7 +217,7 @@ class Emitter:
 
     def event(self, body: Body, rule: Rule, emission: Emission, metric: Chosen) -> str:
         """Write what builds the event; the text of the event."""
-        identifiers, common = self._common_fields(rule, emission)
+        identifiers, common = self.common_fields(rule, emission)
         function = self._functions[tuple(id(field) for field in (*identifiers, *common))]
         begun = f"{function}({ARGUMENTS}, {metric.part(self.namespace, 0)}, {metric.part(self.namespace, 1)})"
         body.at(emission.place)
@@ -235,8 +242,8 @@ class Emitter:
     def _identifiers(self, body: Body, fields: tuple[Field, ...]) -> str:
         """Write what collects the identifiers, at least one of them; the text of their object."""
         tried = self.object(f"tried:{[one.name for one in fields]}", "TRIED", ", ".join(one.name for one in fields))
-        missing = f"raise {self._raiser('no_identifier', no_identifier)}({tried})"
-        if len(fields) == 1 and _is_text(fields[0].expression):
+        missing = f"raise {self.raiser('no_identifier', no_identifier)}({tried})"
+        if len(fields) == 1 and is_text(fields[0].expression):
             value = body.atom(fields[0].expression, fields[0].name)
             body.at(None)
             body.line(f"if not {value}:")
@@ -254,7 +261,7 @@ class Emitter:
     def _identifier(self, body: Body, field: Field, held: str) -> None:
         value = body.atom(field.expression, field.name)
         stored = f"{held}[{self._key(body, field)}] = {value}"
-        if _is_text(field.expression):
+        if is_text(field.expression):
             body.line(f"if {value}:")
             body.line(f"    {stored}")
             return
@@ -262,7 +269,7 @@ class Emitter:
         body.line(f"    if {value}:")
         body.line(f"        {stored}")
         body.line(f"elif {value} is not None:")
-        body.line(f"    raise {self._raiser('not_text', not_text)}({self._where(field.expression)}, {value})")
+        body.line(f"    raise {self.raiser('not_text', not_text)}({self.where(field.expression)}, {value})")
 
     def _data_field(self, body: Body, field: Field, data: str) -> None:
         value = body.atom(field.expression, field.name)
@@ -286,7 +293,7 @@ class Emitter:
     def _required(self, body: Body, expression: Expression, data: str) -> None:
         value = body.atom(expression, "list_id")
         required = self.namespace.bind("required text", "_required_text", lambda: required_text)
-        body.line(f"{data}['list_id'] = {required}({self._where(expression)}, {value})")
+        body.line(f"{data}['list_id'] = {required}({self.where(expression)}, {value})")
 
     def _update_type(self, body: Body, metric: Chosen, data: str) -> None:
         if metric.spec is not None and metric.spec[2] is not None:
@@ -304,17 +311,19 @@ class Emitter:
     def _key(self, body: Body, field: Field) -> str:
         return body.translator.text(field.name)
 
-    def _where(self, expression: Expression) -> str:
+    def where(self, expression: Expression) -> str:
+        """The name of the path of an expression's key."""
         return self.object(f"where:{expression.where}", f"WHERE_{len(self.namespace.objects)}", expression.where)
 
-    def _raiser(self, name: str, function: Callable[..., ItemFault]) -> str:
+    def raiser(self, name: str, function: Callable[..., ItemFault]) -> str:
+        """The name of what makes a fault."""
         return self.namespace.bind(name, f"_{name}", lambda: function)
 
     def _lookup_function(self, name: str) -> Callable[[Any], Any]:
         return lookup_in(self.mapping.tables[name])
 
 
-def _is_text(expression: Expression) -> bool:
+def is_text(expression: Expression) -> bool:
     """Whether the expression yields text or null and nothing else."""
     return expression.tree is not None and type_of(expression.tree) == "string"
 

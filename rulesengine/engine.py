@@ -126,7 +126,7 @@ class Engine:
 
         A line that this does not suit, or that has more to tell than events, goes to `whole`, with its number from 0,
         in its turn, and is not counted here: `apply_line` does the rest. Ignored items are counted in `into` but not
-        kept. Raises `UnknownProvider`.
+        kept, and its events may be records, good for `payloads.encode_lines`. Raises `UnknownProvider`.
         """
         return run_lines(self.program(provider), block, request, into, whole)
 

@@ -103,7 +103,7 @@ def _opened(path: str, stdin: BinaryIO | None) -> AbstractContextManager[BinaryI
     if path == "-":
         return nullcontext(stdin or sys.stdin.buffer)
     try:
-        return open(path, "rb", buffering=_BLOCK)
+        return open(path, "rb", buffering=0)
     except OSError as error:
         raise _unreadable(path, error) from None
 
@@ -176,8 +176,8 @@ def _line_blocks(pieces: Iterator[bytes], limit: int, patience: int) -> Iterator
                 line, rest = line + 1, bytearray()
             end = piece.rfind(b"\n") + 1
             if end:
-                yield Block(line, b"".join((rest, piece[:end])))
-                line, rest = line + piece.count(b"\n"), bytearray()
+                yield Block(line, b"".join((rest, memoryview(piece)[:end])))
+                line, rest = line + line_ends(piece), bytearray()
             rest += piece[end:]
     except PayloadError as error:
         yield Block(line, bytes(rest[:_SHOWN_OF_BODY]), error)
@@ -247,6 +247,11 @@ def _member(data: bytes, read: _Read, size: int) -> Generator[bytes, None, bytes
     return member.unused_data
 
 
+def line_ends(data: bytes) -> int:
+    """How many lines end in some bytes. `count` looks at each byte; `replace` leaps from one to the next."""
+    return len(data) - len(data.replace(b"\n", b""))
+
+
 # --- parts of a file ---
 
 
@@ -278,7 +283,7 @@ class Lines:
             if not piece:
                 raise PayloadError(codes.E504, f"{self.path} became shorter while it was read")
             left -= len(piece)
-            self.line_ends += piece.count(b"\n")
+            self.line_ends += line_ends(piece)
             yield piece
 
 

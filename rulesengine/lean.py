@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rulesengine.errors import PayloadError
-from rulesengine.payloads import is_utf8, reader
+from rulesengine.files import line_ends
+from rulesengine.payloads import as_data, is_utf8, reader
 from rulesengine.program import IGNORED, OfFields, Program
 from rulesengine.running import Result, run_body, run_items
 
@@ -24,7 +25,7 @@ def run_lines(program: Program, block: bytes, request: Any, result: Result, whol
     """Map the lines of a block of NDJSON that are not blank; how many of their items were ignored.
 
     A line with items that are neither emitted nor ignored is left to `whole`, with its number from 0, in its turn and
-    with nothing of it counted here. Ignored items are counted in `result` but not kept.
+    with nothing of it counted here. Ignored items are counted in `result` but not kept, and events may be records.
     """
     lines: list[bytes] = []
 
@@ -55,7 +56,7 @@ def _records(of_fields: OfFields, block: bytes) -> list[Any] | None:
     Where each line is from a brace to a brace and there are as many objects as lines, each line is an object: what
     follows a closing brace within an object is never an opening one.
     """
-    lines = block.count(b"\n") + (not block.endswith(b"\n"))
+    lines = line_ends(block) + (not block.endswith(b"\n"))
     if not block.startswith(b"{") or block.count(b"}\n{") != lines - 1:
         return None
     try:
@@ -80,16 +81,17 @@ def _run_records(
         except Exception:  # noqa: BLE001 an expression may raise anything on an item it was not written for
             left(number)
             continue
-        if type(made) is dict:
-            append(made)
-            emitted += 1
-        elif type(made) is list:
+        if type(made) is tuple:
+            if made[0] is IGNORED and not keep:
+                ignored += 1
+            else:
+                left(number)
+            continue
+        emitted += 1
+        if type(made) is list:
             result.events.extend(made)
-            emitted += 1
-        elif made[0] is IGNORED and not keep:
-            ignored += 1
         else:
-            left(number)
+            append(made)
     result.items += emitted + ignored
     result.emitted += emitted
     return emitted, ignored
@@ -145,6 +147,7 @@ def run_list(program: Program, body: bytes, request: Any, result: Result, decode
         return False
     part, left = Result(), list[int]()
     _run_records(of_fields, records, request, part, left.append, keep=True)
+    part.events = as_data(part.events)
     if left:
         try:
             items = decode()

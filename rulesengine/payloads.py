@@ -261,6 +261,30 @@ def _type(wanted: Wanted | None) -> Any:
     return Any if wanted is None else Union[(*_types(wanted), str, int, float, bool, None)]
 
 
+def fields_record(names: tuple[str, ...]) -> Callable[..., Any]:
+    """A class of records of these fields, given in this order; what is None is not written.
+
+    Raises ValueError for a name with a quote, a backslash or a control character.
+    """
+    fields = [(f"f{number}", Any, None) for number in range(len(names))]
+    renamed = {f"f{number}": name for number, name in enumerate(names)}
+    return msgspec.defstruct("Fields", fields, rename=renamed, omit_defaults=True, gc=False)
+
+
+@lru_cache(maxsize=256)
+def event_record(kind: str, action: str, update: str | None) -> Callable[..., Any]:
+    """A class of events of this type, given their action, identifiers and data; `kind` says which event it is."""
+    fields = [("action", str), ("identifiers", Any), ("data", Any)]
+    said = {"kind": "/".join(filter(None, (kind, action, update)))}
+    return msgspec.defstruct("Event", fields, tag_field="type", tag=kind, namespace=said, gc=False)
+
+
+def as_data(records: list[Any]) -> list[dict[str, Any]]:
+    """Events as plain dicts."""
+    plain: list[dict[str, Any]] = msgspec.to_builtins(records)
+    return plain
+
+
 def is_utf8(body: bytes) -> bool:
     """Whether all of it is UTF-8, also what a reader of parts would skip."""
     return body.isascii() or _not_utf8(body) is None

@@ -47,7 +47,8 @@ class Spot:
 class OfFields:
     """A program over items that `read` gives as records of their wanted fields; `item` is called with `(it, request)`.
 
-    There is one where nothing but fields is asked for: neither the item as a whole, nor its root or parent.
+    Its events are records too, to be written out or made into data by `payloads`. There is one where nothing but fields
+    is asked for: neither the item as a whole, nor its root or parent.
     """
 
     read: FieldsReader

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
 from typing import Any, BinaryIO, NamedTuple
 
 from rulesengine import codes
@@ -203,17 +202,20 @@ def _run_block(engine: Engine, task: Task, block: Block, sink: Result) -> Chunk:
     return Chunk(encode_lines(sink.events), rejects, tally)
 
 
-_KIND = itemgetter("type", "action")
-_UPDATE = "reachability_update_type"
+def _by_event(events: list[Any]) -> Counter[str]:
+    """How often each type/action[/reachability_update_type] was emitted; records know theirs."""
+    found: Counter[str] = Counter()
+    classes: Counter[Any] = Counter(map(type, events))
+    if classes.pop(dict, 0):
+        found.update(_kind_of(one) for one in events if type(one) is dict)
+    for one, count in classes.items():
+        found[one.kind] += count
+    return found
 
 
-def _by_event(events: list[dict[str, Any]]) -> Counter[str]:
-    """How often each type/action[/reachability_update_type] was emitted."""
-    kinds = Counter(map(_KIND, events))
-    updates = Counter((*_KIND(one), one["data"][_UPDATE]) for one in events if _UPDATE in one["data"])
-    for (*kind, _), count in updates.items():
-        kinds[tuple(kind)] -= count
-    return Counter({"/".join(kind): count for kind, count in (*kinds.items(), *updates.items()) if count})
+def _kind_of(event: dict[str, Any]) -> str:
+    update = event["data"].get("reachability_update_type")
+    return "/".join(filter(None, (event["type"], event["action"], update)))
 
 
 def _drain(

@@ -43,6 +43,7 @@ ORDER = [
     "checks",
     "program",
     "emitting",
+    "recording",
     "codegen",
     "running",
     "lean",
