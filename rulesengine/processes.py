@@ -11,6 +11,7 @@ Limits: a worker that is killed ends the run, with `WorkerKilled`. Workers end w
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import signal
 import threading
@@ -19,9 +20,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from multiprocessing import connection, parent_process
-from typing import BinaryIO
+from dataclasses import dataclass, replace
+from multiprocessing import connection, get_start_method, parent_process
+from typing import BinaryIO, NamedTuple
 
 from rulesengine.engine import Engine
 from rulesengine.errors import WorkerKilled
@@ -31,6 +32,8 @@ from rulesengine.stream import SELDOM, Chunk, Task, blocks_of, joined, run_block
 _UNITS_A_WORKER = 3
 # A range of bytes is worth its way to a worker and back, and its events are held twice at most.
 _RANGE = 4 * 2**20
+# More than the events of a range come to, unless each makes several; what does not fit is sent.
+_SLOT = 8 * 2**20
 # Files are put together up to this many bytes or this many files.
 _TOGETHER, _MOST_TOGETHER = 2**20, 64
 
@@ -51,6 +54,15 @@ class _Piece:
 
 
 _Unit = list[_Piece]
+_Slots = list[mmap.mmap]
+
+
+class _Made(NamedTuple):
+    """What became of a piece, how many lines it has, and where its events are in the shared memory, if they are."""
+
+    chunk: Chunk
+    lines: int
+    shared: slice | None
 
 
 def run_in_processes(
@@ -64,10 +76,10 @@ def run_in_processes(
     """As `stream.run`, in so many processes. Raises `WorkerKilled` when one of them is killed."""
     lines_before = 0
     try:
-        for piece, (chunk, lines) in _done(engine, _units(_pieces(engine, tasks, stdin, progress)), jobs):
+        for piece, made in _done(engine, _units(_pieces(engine, tasks, stdin, progress)), jobs):
             lines_before = 0 if piece.is_start else lines_before
-            yield chunk.after(lines_before)
-            lines_before += lines
+            yield made.chunk.after(lines_before)
+            lines_before += made.lines
             if progress is not None and piece.block is None:
                 progress(piece.size)
     except BrokenProcessPool:
@@ -109,12 +121,14 @@ def _units(pieces: Iterable[_Piece]) -> Iterator[_Unit]:
 
 # -- workers ----------------------------------------------------------------------------------------------------------
 
-_engine: Engine | None = None  # of a worker process, set once when it starts
+# Of a worker process, set once when it starts.
+_engine: Engine | None = None
+_slots: _Slots = []
 
 
-def _start_worker(engine: Engine) -> None:
-    global _engine
-    _engine = engine
+def _start_worker(engine: Engine, slots: _Slots) -> None:
+    global _engine, _slots
+    _engine, _slots = engine, slots
     gc.set_threshold(SELDOM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -131,9 +145,19 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _run_unit(unit: _Unit) -> list[tuple[Chunk, int]]:
+def _run_unit(unit: _Unit, slot: int | None) -> list[_Made]:
     assert _engine is not None
-    return [_run_piece(_engine, piece) for piece in unit]
+    made, used = list[_Made](), 0
+    for piece in unit:
+        chunk, lines = _run_piece(_engine, piece)
+        size = len(chunk.events)
+        if slot is None or used + size > _SLOT:
+            made.append(_Made(chunk, lines, None))
+        else:
+            _slots[slot][used : used + size] = chunk.events
+            made.append(_Made(replace(chunk, events=b""), lines, slice(used, used + size)))
+            used += size
+    return made
 
 
 def _run_piece(engine: Engine, piece: _Piece) -> tuple[Chunk, int]:
@@ -146,20 +170,44 @@ def _run_piece(engine: Engine, piece: _Piece) -> tuple[Chunk, int]:
     return chunk, piece.lines.line_ends
 
 
-def _done(engine: Engine, units: Iterator[_Unit], jobs: int) -> Iterator[tuple[_Piece, tuple[Chunk, int]]]:
+# -- the pool ---------------------------------------------------------------------------------------------------------
+
+
+def _done(engine: Engine, units: Iterator[_Unit], jobs: int) -> Iterator[tuple[_Piece, _Made]]:
     """Every piece with what became of it, in order."""
     with ExitStack() as stack:
-        pool = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(engine,))
+        most = jobs * _UNITS_A_WORKER
+        slots = _new_slots(most)
+        pool = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(engine, slots))
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
         with _undisturbed():
-            pool.submit(_run_unit, [])  # starts the workers
-        under_way: deque[tuple[_Unit, Future[list[tuple[Chunk, int]]]]] = deque()
-        for unit in units:
-            under_way.append((unit, pool.submit(_run_unit, unit)))
-            if len(under_way) >= jobs * _UNITS_A_WORKER:
-                yield from _next(under_way)
+            pool.submit(_run_unit, [], None)  # starts the workers
+        under_way: deque[tuple[_Unit, int, Future[list[_Made]]]] = deque()
+        for number, unit in enumerate(units):
+            if len(under_way) == most:
+                yield from _first(under_way, slots)
+            slot = number % most
+            under_way.append((unit, slot, pool.submit(_run_unit, unit, slot if slots else None)))
         while under_way:
-            yield from _next(under_way)
+            yield from _first(under_way, slots)
+
+
+def _new_slots(number: int) -> _Slots:
+    """Memory for the events of each unit under way, where workers are forked and so can share it.
+
+    To send megabytes through a pipe costs half as much as to make them.
+    """
+    return [mmap.mmap(-1, _SLOT) for _ in range(number)] if get_start_method() == "fork" else []
+
+
+def _first(under_way: deque[tuple[_Unit, int, Future[list[_Made]]]], slots: _Slots) -> Iterator[tuple[_Piece, _Made]]:
+    """What became of the first unit; its slot is free for another one then."""
+    unit, slot, future = under_way.popleft()
+    for piece, made in zip(unit, future.result(), strict=True):
+        if made.shared is None:
+            yield piece, made
+        else:
+            yield piece, made._replace(chunk=replace(made.chunk, events=slots[slot][made.shared]))
 
 
 @contextmanager
@@ -174,10 +222,3 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, usual)
-
-
-def _next(
-    under_way: deque[tuple[_Unit, Future[list[tuple[Chunk, int]]]]],
-) -> Iterator[tuple[_Piece, tuple[Chunk, int]]]:
-    unit, future = under_way.popleft()
-    return zip(unit, future.result(), strict=True)

@@ -68,6 +68,7 @@ def test_the_result_is_that_of_one_process(
     """Whatever the ranges, which may end anywhere in a line."""
     monkeypatch.setattr(processes, "_RANGE", size)
     monkeypatch.setattr(processes, "_TOGETHER", size)
+    monkeypatch.setattr(processes, "_SLOT", 2 * size)  # what does not fit is sent
     paths = [str(folder / name) for name in ("payloads", "missing.ndjson", "empty", "payloads/b.ndjson")]
     tasks = list(tasks_for(engine, paths, provider_of=lambda _: "acme", form=None, request=None, keep_rejects=True))
     found = outcome(run_in_processes(engine, tasks, 2))
