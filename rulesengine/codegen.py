@@ -21,7 +21,17 @@ from rulesengine.emitting import ARGUMENTS, SURROUNDINGS, Body, Chosen, Emitter,
 from rulesengine.model import Expression, Rule
 from rulesengine.paths import wanted
 from rulesengine.payloads import Wanted, fields_reader
-from rulesengine.program import EMITTED, IGNORED, IGNORED_ENTRY, UNMATCHED, OfFields, Program, Spot, ignored_by_table
+from rulesengine.program import (
+    EMITTED,
+    IGNORED,
+    IGNORED_ENTRY,
+    UNMATCHED,
+    Direct,
+    OfFields,
+    Program,
+    Spot,
+    ignored_by_table,
+)
 from rulesengine.recording import RecordEmitter
 from rulesengine.translate import FIELDS, ITEM
 from rulesengine.writer import Origin, Position, compile_lines
@@ -52,6 +62,7 @@ def compile_mapping(mapping: model.Mapping, target: Target, *, traced: bool = Fa
         event=functions[event_name] if event_name else None,
         spots=compiler.spots,
         wanted=parts,
+        direct=compiler.direct(functions),
         of_fields=cache(partial(_of_fields, mapping, target, parts if alone else None)),
     )
 
@@ -95,6 +106,14 @@ class _Compiler:
         # The mapping's texts are in the source as bound objects only: see translate.
         exec(compile_lines(lines, self.positions, self.mapping.file), functions)
         return functions, lines
+
+    def direct(self, functions: Mapping[str, Any]) -> Direct | None:
+        """The way around `map_item`, where its branches go by a field and take nothing but fields."""
+        event = self.mapping.payload.event
+        if "BRANCHES" not in functions or event is None or event.tree is None or event.tree.kind != "field":
+            return None
+        alone = self.emitter.arguments() == FIELDS
+        return Direct(event.tree.value, functions["BRANCHES"], functions["on_any_other"]) if alone else None
 
     # -- functions ----------------------------------------------------------------------------------------------------
 
@@ -189,10 +208,7 @@ class _Compiler:
         """The function that finds the branch of an item's event in a dict."""
         assert self.mapping.payload.event is not None
         event = body.translator.atom(branches.event, ITEM, "event")
-        body.line("try:")
-        body.line(f"    branch = BRANCHES.get({event}, on_any_other)")
-        body.line("except TypeError:  # a list or an object, which no dict has for a key")
-        body.line("    branch = on_any_other")
+        body.line(f"branch = BRANCHES.get({event}, on_any_other) if isinstance({event}, str) else on_any_other")
         body.line(f"return branch({ARGUMENTS})")
         self._function("map_item", parameters, body, self.mapping.payload.event.place)
         self._add("BRANCHES = {", None)

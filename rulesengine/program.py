@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from rulesengine import codes, model, runtime
 from rulesengine.diagnostics import Code, Place, shown
@@ -55,6 +55,14 @@ class OfFields:
     item: Callable[[Any, Any], Any]
 
 
+class Direct(NamedTuple):
+    """Where `Program.item` goes for an item that is an object: to the branch of its event, or else to `other`."""
+
+    field: str
+    branches: Mapping[str, Callable[[Any], Any]]
+    other: Callable[[Any], Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """A compiled mapping: `steps` fan a body out, `item` maps one item, `event` names what happened in it.
@@ -63,6 +71,7 @@ class Program:
     number or None. Without steps the body, or each element of it, is an item. `spots` are found by line and column: to
     Python the functions stand in the mapping's file, each line where it was written for. `wanted` is what of a body
     the program looks at, None for all of it; `of_fields` gives the same program for items that are read in part.
+    `direct`, where there is one, is a shorter way to what `item` gives.
     """
 
     mapping: model.Mapping
@@ -73,6 +82,7 @@ class Program:
     spots: Mapping[tuple[int, int], Spot]
     wanted: Wanted | None
     of_fields: Callable[[], OfFields | None]
+    direct: Direct | None
 
     def spots_of(self, trace: TracebackType | None) -> list[Spot]:
         """The places that a traceback out of this program went through, outermost first."""

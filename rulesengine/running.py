@@ -130,10 +130,15 @@ def run_items(
     Written for speed: what emitting an item needs is looked up once for all of them.
     """
     map_item, append, plain = program.item, result.events.append, type(result) is Result
+    field, branches, other = program.direct or (None, {}, None)
     emitted = 0
     for index, item in enumerate(items, result.items if first is None else first):
         try:
-            made = map_item(item, body, parent, request) if item is not None else _null_item()
+            if other is not None and type(item) is dict:
+                event = item.get(field)
+                made = (branches.get(event, other) if isinstance(event, str) else other)(item)
+            else:
+                made = map_item(item, body, parent, request) if item is not None else _null_item()
             if type(made) is dict and plain:
                 append(made)
             elif type(made) is tuple:

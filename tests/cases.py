@@ -99,7 +99,7 @@ def rules_run(engine: Engine, case: Case) -> set[int]:
             seen.add(rule)
         return what if outcome is EMITTED else (outcome, rule, what)
 
-    engine._programs[case.provider] = replace(program, item=recording)
+    engine._programs[case.provider] = replace(program, item=recording, direct=None)
     try:
         run(engine, case)
     finally:

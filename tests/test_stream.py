@@ -75,7 +75,7 @@ def test_an_event_that_json_cannot_hold_costs_its_item_only(
 
 
 def _with(program: Any, item: Any) -> Any:
-    return replace(program, item=item, wanted=None)
+    return replace(program, item=item, direct=None, wanted=None)
 
 
 def test_events_are_counted_by_what_they_are(engine: Engine, tmp_path: Path) -> None:
