@@ -146,13 +146,23 @@ def _faults(root: Node, schema: Schema, prefix: Path, name: str) -> Iterator[Dia
     if not isinstance(root.data, dict):
         yield codes.E203.at(root.place, where=name, expected="a mapping of keys to values", found=_found(root), hint="")
         return
-    validator = cerberus.Validator(schema)
+    validator = _validator(schema)
     validator.validate(root.data, normalize=False)
     leaves = [fault for fault in _leaves(validator._errors) if _is_news(root, fault)]
     misspelt = {(*one.document_path[:-1], near) for one in leaves if (near := _meant(one, schema)) is not None}
     for fault in leaves:
         if not _is_missing(fault) & misspelt:
             yield _reword(root, schema, prefix, name, fault)
+
+
+_DEFINITIONS: dict[int, Any] = {}  # the schemas of this module by identity, as Cerberus has looked through them
+
+
+def _validator(schema: Schema) -> Any:
+    """A new validator. Cerberus checks a schema each time it is given as a dict, which takes longer than validating."""
+    if id(schema) not in _DEFINITIONS:
+        _DEFINITIONS[id(schema)] = cerberus.Validator(schema).schema
+    return cerberus.Validator(_DEFINITIONS[id(schema)])
 
 
 def _leaves(faults: Any) -> Iterator[Any]:
