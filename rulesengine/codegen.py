@@ -207,6 +207,7 @@ class _Compiler:
     def _switch(self, branches: Plan, names: Mapping[tuple[str, ...], str], body: Body, parameters: str) -> None:
         """The function that finds the branch of an item's event in a dict."""
         assert self.mapping.payload.event is not None
+        body.at(self.mapping.payload.event)
         event = body.translator.atom(branches.event, ITEM, "event")
         body.line(f"branch = BRANCHES.get({event}, on_any_other) if isinstance({event}, str) else on_any_other")
         body.line(f"return branch({ARGUMENTS})")
