@@ -46,6 +46,10 @@ _compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 _canonical = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
 
 
+# A number of this size Python is sure to write, however it is set up.
+_SHORT = 10**18
+
+
 def _written(function: str, encode: Callable[[object], str], value: object) -> str:
     try:
         return encode(value)
@@ -54,7 +58,13 @@ def _written(function: str, encode: Callable[[object], str], value: object) -> s
 
 
 def text_of(value: object) -> str:
-    return value if isinstance(value, str) else _written("text", _compact, value)
+    if isinstance(value, str):
+        return value
+    if value is True or value is False:  # as JSON writes them too, and these are common
+        return "true" if value else "false"
+    if type(value) is int and -_SHORT < value < _SHORT:
+        return str(value)
+    return _written("text", _compact, value)
 
 
 def split(text: str, separator: str) -> list[str]:
