@@ -19,9 +19,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import connection, get_start_method, parent_process
+from multiprocessing import active_children, connection, get_start_method, parent_process
 from typing import BinaryIO, NamedTuple
 
 from rulesengine.engine import Engine
@@ -175,13 +175,9 @@ def _run_piece(engine: Engine, piece: _Piece) -> tuple[Chunk, int]:
 
 def _done(engine: Engine, units: Iterator[_Unit], jobs: int) -> Iterator[tuple[_Piece, _Made]]:
     """Every piece with what became of it, in order."""
-    with ExitStack() as stack:
-        most = jobs * _UNITS_A_WORKER
-        slots = _new_slots(most)
-        pool = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(engine, slots))
-        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-        with _undisturbed():
-            pool.submit(_run_unit, [], None)  # starts the workers
+    most = jobs * _UNITS_A_WORKER
+    slots = _new_slots(most)
+    with _pool(engine, slots, jobs) as pool:
         under_way: deque[tuple[_Unit, int, Future[list[_Made]]]] = deque()
         for number, unit in enumerate(units):
             if len(under_way) == most:
@@ -190,6 +186,25 @@ def _done(engine: Engine, units: Iterator[_Unit], jobs: int) -> Iterator[tuple[_
             under_way.append((unit, slot, pool.submit(_run_unit, unit, slot if slots else None)))
         while under_way:
             yield from _first(under_way, slots)
+
+
+@contextmanager
+def _pool(engine: Engine, slots: _Slots, jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Workers that are there at once; where the run ends before its time they are not waited for but killed."""
+    others = set(active_children())
+    pool = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(engine, slots))
+    with _undisturbed():
+        pool.submit(_run_unit, [], None)  # starts the workers
+        workers = set(active_children()) - others
+    try:
+        yield pool
+    except BaseException:  # an interrupt above all; it goes on as it came
+        with _undisturbed():
+            for worker in workers:
+                worker.kill()
+            pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _new_slots(number: int) -> _Slots:
@@ -212,7 +227,7 @@ def _first(under_way: deque[tuple[_Unit, int, Future[list[_Made]]]], slots: _Slo
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Signals wait: a pool that is interrupted while it starts never ends its workers."""
+    """Signals wait: a pool that is interrupted while it starts or ends may wait for its workers for ever."""
     signals = {signal.SIGINT, signal.SIGTERM}
     if not hasattr(signal, "pthread_sigmask"):  # on Windows
         yield

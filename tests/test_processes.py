@@ -122,8 +122,9 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda one: one.name)
-def test_no_process_outlives_the_run(folder: Path, how: signal.Signals) -> None:
+def test_no_process_outlives_the_run(folder: Path, how: signal.Signals, times: int) -> None:
     """The run reads from a pipe that stays open, so it ends by the signal; after SIGKILL a part file may stay."""
     arguments = ["apply", str(folder / "m.yml"), "-", "--format", "ndjson", "-o", str(folder / "out"), "--jobs", "2"]
     command = [sys.executable, "-m", "rulesengine", *arguments, "--app", str(folder / "app.yml")]
@@ -133,7 +134,9 @@ def test_no_process_outlives_the_run(folder: Path, how: signal.Signals) -> None:
         running.stdin.flush()
         while len(workers := children_of(running.pid)) < 2:
             time.sleep(0.02)
-        running.send_signal(how)
+        for _ in range(times):  # an impatient user
+            running.send_signal(how)
+            time.sleep(0.01)
         assert running.wait(30) != 0
         waited = time.monotonic() + 30
         while any(map(is_alive, workers)) and time.monotonic() < waited:
