@@ -1,242 +1,401 @@
 """What an expression can yield, decided from its tree alone, before there is any payload.
 
-Three questions, each answered or left open, never guessed: `possible` gives the finite set of values an expression can
-have; `decide` tells whether a condition holds when some of its parts are known; `type_of` names the type of a value.
-Parts are recognised by structure, so `data.type` is known to be 'open' under `data.type == 'open'` wherever it is
-repeated.
+`evaluate` runs an expression over sets of values (`Possible`) in place of values. What is known of parts (`narrowing`)
+counts wherever the part is repeated: `data.type` is 'open' under `data.type == 'open'`. A function is run itself where
+its arguments are known, so `lower` of a known text is known.
 
-Limits: numbers, arrays and objects are not followed; all values that JMESPath holds for false count as null.
+What it cannot know: anything of a field but what conditions say of it; what lies in lists and objects; what a
+function makes of texts that are not bounded, but for `lower`, `upper` and `trim`. What cannot be decided is left open,
+never guessed: every value that can come is admitted.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from itertools import product
+from math import prod
 from typing import Any
 
+from rulesengine import runtime
+from rulesengine.diagnostics import shown
 from rulesengine.functions import FUNCTIONS
-from rulesengine.jmes import Tree
-
-
-class AnyOther(Enum):
-    """In place of a known text: any value that the expressions at hand do not compare it with, null included."""
-
-    ANY_OTHER = "any other"
-
-
-ANY_OTHER = AnyOther.ANY_OTHER
-Known = str | AnyOther
-
-# Texts and None; None (the object, not the set) stands for "cannot be bounded".
-Values = frozenset[str | None]
+from rulesengine.jmes import STANDARD, Tree, fault_sentence, standard_function
+from rulesengine.narrowing import Parts, assume, joined, written_texts
+from rulesengine.possible import (
+    ANY,
+    BOOLEAN,
+    FORMS,
+    NONE,
+    NULL,
+    Possible,
+    both,
+    constant_of,
+    either,
+    false_part,
+    of,
+    of_types,
+    true_part,
+    truth,
+    values_of,
+    without,
+)
+from rulesengine.signatures import bind
 
 SCOPES = ("root", "parent", "request", "channel")  # what surrounds an item: reading it cannot fail
-_TEXT_FUNCTIONS = ("lower", "upper", "trim")
-_RETURNS = {
-    **dict.fromkeys(("abs", "avg", "ceil", "floor", "length", "sum", "to_number"), "number"),
-    **dict.fromkeys(("contains", "ends_with", "starts_with"), "boolean"),
-    **dict.fromkeys(("join", "to_string", "type"), "string"),
-    **dict.fromkeys(("keys", "map", "sort", "sort_by", "to_array", "values"), "array"),
-    "merge": "object",
+_TEXT = of_types("string")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")  # as JSON writes them
+_COMBINATIONS = 64  # more known arguments than this are not tried one by one
+
+# What the functions of JMESPath itself yield; jmespath does not say. Of null all of them fail, but for a few.
+_YIELDS: Mapping[str, Possible] = {
+    **dict.fromkeys(("abs", "ceil", "floor", "length", "sum"), of_types("number")),
+    **dict.fromkeys(("avg", "to_number"), of_types("number", "null")),
+    **dict.fromkeys(("contains", "ends_with", "starts_with"), BOOLEAN),
+    **dict.fromkeys(("join", "to_string"), _TEXT),
+    **dict.fromkeys(("keys", "map", "sort", "sort_by", "to_array", "values"), of_types("array")),
+    **dict.fromkeys(("max", "min"), of_types("number", "string", "null")),
+    "merge": of_types("object"),
+    "reverse": of_types("array", "string"),
+    "type": of("null", "boolean", "number", "string", "array", "object"),
 }
+# Of the added functions those that yield null for nothing but null.
+_TOTAL = ("lower", "upper", "trim", "text", "split", "replace", "trim_prefix", "trim_suffix", "matches", "hash")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known around an expression: values of parts by `Tree.key`, the channel type, the values of tables."""
+    """What is known around an expression.
 
-    parts: Mapping[str, Values] = field(default_factory=dict)
+    `parts` are values by `Tree.key`, `channel` the type of the channel, `tables` the values of tables by key, with
+    `default` among the keys; a table that is not there may hold anything.
+    """
+
+    parts: Parts = field(default_factory=dict)
     channel: str | None = None
-    tables: Mapping[str, Values] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def knowing(self, parts: Parts) -> Facts:
+        """These facts and more of some parts."""
+        return replace(self, parts=joined(self.parts, parts)) if parts else self
+
+    def about(self, current: Possible) -> Facts:
+        """What is left of the facts where `@` is another value."""
+        return replace(self, parts={_CURRENT: current})
 
 
-def possible(tree: Tree, facts: Facts) -> Values | None:
-    """Every value the expression can have under these facts, or None when they cannot be bounded."""
-    if tree.key in facts.parts:
-        return frozenset(value or None for value in facts.parts[tree.key])
-    follow = _POSSIBLE.get(tree.kind)
-    return follow(tree, facts) if follow else None
+_CURRENT = "current:()"
+NOTHING = Facts()
 
 
-def _literal(tree: Tree, facts: Facts) -> Values | None:
-    if isinstance(tree.value, str):
-        return frozenset([tree.value or None])
-    return frozenset([None]) if tree.value is None or tree.value is False or tree.value in ([], {}) else None
+# -- values -----------------------------------------------------------------------------------------------------------
 
 
-def _or(tree: Tree, facts: Facts) -> Values | None:
-    left = possible(tree.children[0], facts)
-    if left is None or None not in left:
+def evaluate(tree: Tree, facts: Facts = NOTHING) -> Possible:
+    """Every value that the expression can have under these facts; an empty set where it always fails."""
+    follow = _EVALUATE.get(tree.kind)
+    found = follow(tree, facts) if follow else ANY
+    known = facts.parts.get(tree.key)
+    return both(found, known) if known is not None else found
+
+
+def _literal(tree: Tree, facts: Facts) -> Possible:
+    return of(tree.value)
+
+
+def _or(tree: Tree, facts: Facts) -> Possible:
+    left = evaluate(tree.children[0], facts)
+    if false_part(left).is_empty:
         return left
-    right = possible(tree.children[1], facts)
-    return None if right is None else (left - {None}) | right
+    right = evaluate(tree.children[1], facts.knowing(assume(tree.children[0], holds=False)))
+    return either(true_part(left), right)
 
 
-def _and(tree: Tree, facts: Facts) -> Values | None:
-    left, right = possible(tree.children[0], facts), possible(tree.children[1], facts)
-    if right is None or (left is not None and None not in left):
-        return right
-    return right | {None}
+def _and(tree: Tree, facts: Facts) -> Possible:
+    left = evaluate(tree.children[0], facts)
+    if true_part(left).is_empty:
+        return left
+    right = evaluate(tree.children[1], facts.knowing(assume(tree.children[0], holds=True)))
+    return either(false_part(left), right)
 
 
-def _call(tree: Tree, facts: Facts) -> Values | None:
-    name, arguments = tree.value, tree.children
-    if name == "channel" and not arguments:
-        return frozenset([facts.channel]) if facts.channel else None
-    if name == "lookup" and len(arguments) == 2:
-        values = facts.tables.get(arguments[0].value) if arguments[0].kind == "literal" else None
-        return None if values is None else values | {None}
-    if name in _TEXT_FUNCTIONS and len(arguments) == 1:
-        return _mapped(name, possible(arguments[0], facts))
-    return None
+def _not(tree: Tree, facts: Facts) -> Possible:
+    inner = evaluate(tree.children[0], facts)
+    if inner.is_empty:
+        return NONE
+    verdict = truth(inner)
+    return BOOLEAN if verdict is None else of(not verdict)
 
 
-def _mapped(name: str, values: Values | None) -> Values | None:
-    body: Callable[[Any], Any] | None = FUNCTIONS[name].body
-    if values is None or body is None:
-        return None
-    return frozenset(None if value is None else (body(value) or None) for value in values)
+def _comparator(tree: Tree, facts: Facts) -> Possible:
+    left, right = (evaluate(side, facts) for side in tree.children)
+    if left.is_empty or right.is_empty:
+        return NONE
+    if tree.value not in ("eq", "ne"):
+        return _order(tree, left, right)
+    verdict = _equal(left, right)
+    return BOOLEAN if verdict is None else of(verdict is (tree.value == "eq"))
 
 
-_POSSIBLE: Mapping[str, Callable[[Tree, Facts], Values | None]] = {
+def _equal(left: Possible, right: Possible) -> bool | None:
+    if both(left, right).is_empty:
+        return False
+    is_one = not left.open and left == right and len(left.constants) == 1
+    return True if is_one else None
+
+
+def _order(tree: Tree, left: Possible, right: Possible) -> Possible:
+    """The order of numbers, or of texts; null where a side is neither, a failure where they are mixed."""
+    sides = _combinations([left, right])
+    if sides is not None:
+        return _each_of(runtime.ORDER[tree.value], sides)[0]
+    ordered = {"number", "string"}
+    is_ordered = bool(left.types & right.types & ordered)
+    is_null = bool(left.types - ordered or right.types - ordered)
+    return either(BOOLEAN if is_ordered else NONE, NULL if is_null else NONE)
+
+
+def _chain(tree: Tree, facts: Facts) -> Possible:
+    first, *following = tree.children
+    current = evaluate(first, facts)
+    for child in following:
+        current = NONE if current.is_empty else evaluate(child, facts.about(current))
+    return current
+
+
+def _field(tree: Tree, facts: Facts) -> Possible:
+    return ANY if "object" in facts.parts.get(_CURRENT, ANY).open else NULL
+
+
+def _index(tree: Tree, facts: Facts) -> Possible:
+    return ANY if "array" in facts.parts.get(_CURRENT, ANY).open else NULL
+
+
+def _slice(tree: Tree, facts: Facts) -> Possible:
+    return _where_it_is(facts.parts.get(_CURRENT, ANY), "array", of_types("array"))
+
+
+def _projection(tree: Tree, facts: Facts) -> Possible:
+    base = "object" if tree.kind == "value_projection" else "array"
+    return _where_it_is(evaluate(tree.children[0], facts), base, of_types("array"))
+
+
+def _where_it_is(base: Possible, kind: str, result: Possible) -> Possible:
+    """What a part that wants one type of value makes of a set: null of everything else."""
+    others = either(result if kind in base.types else NONE, NULL if base.types - {kind} else NONE)
+    return NONE if base.is_empty else others
+
+
+def _selection(tree: Tree, facts: Facts) -> Possible:
+    kind = "array" if tree.kind == "multi_select_list" else "object"
+    whole = Possible(open=frozenset([kind]), never=of([], {}).constants)
+    is_null = "null" in facts.parts.get(_CURRENT, ANY).types
+    return either(whole, NULL) if is_null else whole
+
+
+_EVALUATE: Mapping[str, Callable[[Tree, Facts], Possible]] = {
     "literal": _literal,
+    "field": _field,
     "or_expression": _or,
     "and_expression": _and,
-    "function_expression": _call,
+    "not_expression": _not,
+    "comparator": _comparator,
+    "subexpression": _chain,
+    "index_expression": _chain,
+    "pipe": _chain,
+    "index": _index,
+    "slice": _slice,
+    "projection": _projection,
+    "flatten": _projection,
+    "filter_projection": _projection,
+    "value_projection": _projection,
+    "multi_select_list": _selection,
+    "multi_select_dict": _selection,
+    "expref": lambda tree, facts: Possible(open=frozenset(["expref"])),
+    "function_expression": lambda tree, facts: _call(tree, facts),
 }
 
 
-def narrowed(when: Tree | None) -> dict[str, Values]:
-    """What is known of the parts of a condition where it holds: `a == 'x' && contains(['y', 'z'], b)`."""
-    if when is None:
-        return {}
-    if when.kind == "and_expression":
-        left, right = (narrowed(child) for child in when.children)
-        both = {key: left[key] & right[key] for key in left.keys() & right.keys()}
-        return {**left, **right, **both}
-    if when.kind == "or_expression":
-        left, right = (narrowed(child) for child in when.children)
-        return {key: left[key] | right[key] for key in left.keys() & right.keys()}
-    subject, values = _membership(when)
-    return {subject.key: values} if subject is not None else {}
+# -- calls ------------------------------------------------------------------------------------------------------------
 
 
-def _membership(tree: Tree) -> tuple[Tree | None, Values]:
-    """`x == 'a'` or `contains(['a', 'b'], x)` as x and its texts; otherwise None."""
-    if tree.kind == "comparator" and tree.value == "eq":
-        for subject, other in (tree.children, tree.children[::-1]):
-            if other.kind == "literal" and isinstance(other.value, str) and subject.kind != "literal":
-                return subject, frozenset([other.value])
-    if tree.kind == "function_expression" and tree.value == "contains" and len(tree.children) == 2:
-        texts = _texts_of(tree.children[0])
-        if texts is not None:
-            return tree.children[1], texts
-    return None, frozenset()
+def _call(tree: Tree, facts: Facts) -> Possible:
+    name, arguments = tree.value, tree.children
+    if name == "channel" and not arguments:
+        return of(facts.channel) if facts.channel else _TEXT
+    if name == "lookup" and len(arguments) == 2:
+        return _lookup(*arguments, facts)
+    if not _takes(name, len(arguments)):
+        return ANY
+    given = [evaluate(argument, facts) for argument in arguments]
+    if any(one.is_empty for one in given):
+        return NONE
+    tried = _tried(tree, given)
+    if tried is not None:
+        return tried[0]
+    written = written_texts(arguments[0]) if name == "contains" and len(arguments) == 2 else None
+    return _is_among(written, given[1]) if written is not None else _yield(name, given)
 
 
-def _texts_of(tree: Tree) -> Values | None:
-    """The texts of a list that is written out: `['a', 'b']` or a literal."""
-    written = tree.value if tree.kind == "literal" else literal_list(tree)
-    if isinstance(written, list) and all(isinstance(one, str) for one in written):
-        return frozenset(written)
-    return None
+def _takes(name: str, count: int) -> bool:
+    """Whether a function takes this number of arguments; of another number nothing is claimed."""
+    if name in STANDARD:
+        return count == len(STANDARD[name].parameters) or (STANDARD[name].variadic and count > 0)
+    parameters = FUNCTIONS[name].parameters if name in FUNCTIONS else ()
+    return sum(not one.optional for one in parameters) <= count <= len(parameters)
 
 
-def literal_list(tree: Tree) -> list[Any] | None:
-    """The list that a multi-select of nothing but literals always yields; None for any other tree."""
-    if tree.kind == "multi_select_list" and all(child.kind == "literal" for child in tree.children):
-        return [child.value for child in tree.children]
-    return None
+def _is_among(written: list[str], sought: Possible) -> Possible:
+    """`contains(['a', 'b'], x)`: a list of texts holds nothing but these."""
+    found = both(sought, of(*written))
+    is_among = values_of(sought)
+    if found.is_empty:
+        return of(False)
+    return of(True) if is_among is not None and len(is_among) == len(found.constants) else BOOLEAN
 
 
-def decide(when: Tree | None, known: Mapping[str, Known], *, exact: bool = False) -> bool | None:
-    """Whether a condition holds when the parts in `known` have these values: yes, no, or None for "it depends".
+def _yield(name: str, given: list[Possible]) -> Possible:
+    """What a function yields of arguments that are not bounded."""
+    if name == "not_null":
+        return _not_null(given)
+    if name in _YIELDS:
+        return _YIELDS[name]
+    if name not in FUNCTIONS:
+        return ANY
+    kind, is_null = FUNCTIONS[name].returns, name not in _TOTAL or any("null" in one.types for one in given)
+    if kind == "any":
+        return ANY
+    found = of_types(kind) if name not in FORMS else _formed(name, given[0])
+    return either(found, NULL) if is_null else found
 
-    Where it says no, or yes, the condition may still fail while it is evaluated; with `exact` it then depends. None as
-    the condition is the condition of a rule without `when`: it always holds.
-    """
-    if when is None:
+
+def _formed(name: str, argument: Possible) -> Possible:
+    """Texts that `lower`, `upper` or `trim` leaves as they are, and what was so before still is."""
+    kept = argument.forms if name == "trim" else argument.forms & {"trim"}
+    return Possible(open=frozenset(["string"]), forms=kept | {name})
+
+
+def _not_null(given: list[Possible]) -> Possible:
+    found = NONE
+    for one in given:
+        found = either(found, without(one, [constant_of(None)]))
+        if "null" not in one.types:
+            return found
+    return either(found, NULL)
+
+
+def _lookup(table: Tree, key: Tree, facts: Facts) -> Possible:
+    entries = facts.tables.get(table.value) if table.kind == "literal" and isinstance(table.value, str) else None
+    asked = evaluate(key, facts)
+    if entries is None or asked.is_empty:
+        return ANY if entries is None else NONE
+    default, keys = entries.get("default"), values_of(asked)
+    if keys is None:
+        others = (value for name, value in entries.items() if may_ask(asked, name))
+        return either(of(*others), of(None, default))
+    return of(*(None if one is None else entries.get(str(runtime.table_key(one)), default) for one in keys))
+
+
+def may_ask(asked: Possible, key: str) -> bool:
+    """Whether a table can be asked for the entry of this key, numbers and booleans being asked for by their text."""
+    if key == "default" or asked.admits(("string", key)) or ("number" in asked.open and _NUMBER.fullmatch(key)):
         return True
-    if when.kind in ("and_expression", "or_expression"):
-        return _decide_both(when, known, exact)
-    if when.kind == "not_expression":
-        inner = decide(when.children[0], known, exact=exact)
-        return None if inner is None else not inner
-    if when.kind == "literal":
-        return when.value not in ("", None, [], {}) and when.value is not False
-    subject, values = _membership(when)
-    if subject is not None and (value := _known_value(subject, known)) is not None:
-        return value in values if isinstance(value, str) else False
-    return _decide_other(when, known)
+    return any(runtime.table_key(value) == key for kind, value in asked.constants if kind in ("number", "boolean"))
 
 
-def _known_value(tree: Tree, known: Mapping[str, Known]) -> Known | None:
-    """The value of a part that is known, or of `lower`, `upper` or `trim` of one whose text is known."""
-    if tree.key in known:
-        return known[tree.key]
-    if tree.kind == "function_expression" and tree.value in _TEXT_FUNCTIONS and len(tree.children) == 1:
-        value, body = _known_value(tree.children[0], known), FUNCTIONS[tree.value].body
-        return str(body(value)) if isinstance(value, str) and body is not None else None
-    return None
+def _tried(tree: Tree, given: list[Possible]) -> tuple[Possible, bool] | None:
+    """What a call yields, run with every combination of its arguments, and whether any fails; None if unbounded."""
+    run, sides = _runnable(tree), _combinations(given)
+    return _each_of(run, sides) if run is not None and sides is not None else None
 
 
-def _decide_both(when: Tree, known: Mapping[str, Known], exact: bool) -> bool | None:
-    settles = when.kind == "or_expression"  # true settles an or, false an and
-    left, right = (decide(side, known, exact=exact) for side in when.children)
-    if left is settles:
-        return settles
-    if exact and left is None and _can_fail(when.children[0]):
+def _combinations(given: list[Possible]) -> list[list[object]] | None:
+    """The values of each argument, where all are known and there are not too many ways to combine them."""
+    known = [values for one in given if (values := values_of(one)) is not None]
+    is_few = prod(map(len, known)) <= _COMBINATIONS
+    return known if given and len(known) == len(given) and is_few else None
+
+
+def _each_of(run: Callable[..., Any], sides: list[list[object]]) -> tuple[Possible, bool]:
+    results, failed = [], False
+    for arguments in product(*sides):
+        try:
+            results.append(run(*arguments))
+        except _FAILURES:
+            failed = True
+    return of(*results), failed
+
+
+# What jmespath and the added functions raise; some let errors of Python through.
+_FAILURES = (ValueError, TypeError, ArithmeticError)
+
+
+# A first argument with which a call works, if its other arguments are right.
+_PROBES = {"split": "a", "replace": "a", "e164": "0301234567", "trim_prefix": "a", "trim_suffix": "a"}
+
+
+def sure_failure(call: Tree) -> str | None:
+    """What is wrong with a call that fails with all it can be given; None where it may work, or that is not known."""
+    run, sides = _runnable(call), _known_arguments(call)
+    if run is None or sides is None or not _takes(call.value, len(call.children)):
         return None
-    if right is settles:
-        return settles
-    return None if None in (left, right) else not settles
+    problem = None
+    for arguments in product(*sides):
+        try:
+            run(*arguments)
+        except _FAILURES as fault:
+            problem = fault_sentence(fault, shown)
+        else:
+            return None
+    return problem
 
 
-def _can_fail(tree: Tree) -> bool:
-    """Whether evaluating may raise, as calls do, orders over mixed sides and slices with a step of 0."""
-    return any(
-        (part.kind == "function_expression" and part.value not in SCOPES)
-        or (part.kind == "comparator" and part.value not in ("eq", "ne"))
-        or part.kind == "slice"
-        for part in tree.walk()
-    )
+def _known_arguments(call: Tree) -> list[list[object]] | None:
+    """The values of each argument: as written, or bounded; the first may be one that surely is right."""
+    sides: list[list[object]] = []
+    for number, argument in enumerate(call.children):
+        is_written = argument.kind == "literal"
+        known: list[object] | None = [argument.value] if is_written else values_of(evaluate(argument))
+        if known is None and number == 0 and call.value in _PROBES and len(call.children) > 1:
+            known = [_PROBES[call.value]]
+        if known is None:
+            return None
+        sides.append(known)
+    return sides if sides and prod(map(len, sides)) <= _COMBINATIONS else None
 
 
-def _decide_other(when: Tree, known: Mapping[str, Known]) -> bool | None:
-    if isinstance(known.get(when.key), str):
-        return bool(known[when.key])
-    if when.kind == "comparator" and when.value == "ne":
-        equal = decide(replace(when, value="eq"), known)
-        return None if equal is None else not equal
-    if when.kind == "function_expression" and when.value in ("starts_with", "ends_with") and len(when.children) == 2:
-        subject, part = when.children
-        text = known.get(subject.key)
-        if isinstance(text, str) and part.kind == "literal" and isinstance(part.value, str):
-            return text.startswith(part.value) if when.value == "starts_with" else text.endswith(part.value)
-    return None
+def _runnable(tree: Tree) -> Callable[..., Any] | None:
+    """The function of a call, to be run with the values of its arguments as the expression has them."""
+    name, count = tree.value, len(tree.children)
+    if name in STANDARD:
+        return standard_function(name)
+    function = FUNCTIONS.get(name)
+    if function is None or function.body is None:
+        return None
+    prepare = [parameter.prepare for parameter in function.parameters[:count]]
+    body = bind(function)
+
+    def run(*arguments: Any) -> object:
+        return body(*(make(str(one)) if make else one for make, one in zip(prepare, arguments, strict=True)))
+
+    return run
 
 
-def mentioned(when: Tree | None, subject: Tree) -> list[str]:
-    """The texts that a condition compares a part with, for the nearest name when none of them is right."""
-    texts: list[str] = []
-    for part in when.walk() if when is not None else ():
-        found, values = _membership(replace(part, value="eq") if part.value == "ne" else part)
-        if found is not None and found.key == subject.key:
-            texts.extend(sorted(value for value in values if value is not None))
-    return texts
+def always_works(call: Tree, facts: Facts) -> bool:
+    """Whether a call cannot fail: it reads what surrounds the item, or it was run with all it can be given."""
+    if call.value in SCOPES:
+        return not call.children
+    if not _takes(call.value, len(call.children)):
+        return False
+    tried = _tried(call, [evaluate(argument, facts) for argument in call.children])
+    if tried is not None:
+        return not tried[1]
+    is_membership = call.value == "contains" and len(call.children) == 2 and written_texts(call.children[0]) is not None
+    return is_membership and _CURRENT not in facts.parts  # an item is never null, and what is selected of it neither
 
 
-def type_of(tree: Tree) -> str | None:
+def type_of(tree: Tree, facts: Facts = NOTHING) -> str | None:
     """The JMESPath type of all that an expression can yield but null, where there is only one."""
-    if tree.kind == "expref":
-        return "expref"
-    if tree.kind in ("comparator", "not_expression"):
-        return "boolean"
-    if tree.kind == "function_expression":
-        added = FUNCTIONS[tree.value].returns if tree.value in FUNCTIONS else "any"
-        return _RETURNS.get(tree.value, None if added == "any" else added)
-    if tree.kind != "literal":
-        return None
-    types = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
-    return types.get(type(tree.value), "null")
+    types = evaluate(tree, facts).types - {"null"}
+    return next(iter(types)) if len(types) == 1 else "null" if tree.kind == "literal" and not types else None

@@ -1,8 +1,9 @@
-"""What a mapping means, checked before any payload: small generators, each for one kind of fault, in two tuples.
+"""What a mapping means, checked before any payload: small generators, each for one kind of fault, in stages.
 
-LOCAL checks look at one expression or one emission and run on every file. WHOLE checks ask about the mapping as a whole
-(is every event taken, is a rule reachable) and run only when its shape is right, since a rule that could not be read
-would make them say what is not so. `check_together` looks at all mappings of an app at once.
+Each stage sees the expressions that the stages before it found fault with as ones of which nothing is known, since
+nobody can say what was meant. The last stage, WHOLE, asks about the mapping as a whole (is every event taken, is a rule
+reachable) and runs only when its shape is right: a rule that could not be read would make it say what is not so.
+`check_together` looks at all mappings of an app at once.
 
 What cannot be known before a payload: whether a field is there, what type it has, what text it holds. A condition that
 depends on one may hold or not, and nothing is claimed of it.
@@ -11,9 +12,10 @@ depends on one may hold or not, and nothing is claimed of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from rulesengine import codes
-from rulesengine.analysis import mentioned, type_of
+from rulesengine.analysis import evaluate
 from rulesengine.app import App
 from rulesengine.diagnostics import Diagnostic, did_you_mean, listed
 from rulesengine.emissions import (
@@ -22,12 +24,17 @@ from rulesengine.emissions import (
     check_metrics,
     check_reserved_data,
     check_tables,
-    decided,
+    data_layers,
     metrics_emitted,
     tables_are_read,
 )
+from rulesengine.idle import check_idle
 from rulesengine.jmes import Tree
-from rulesengine.model import Emission, Expression, Mapping, Rule, Text, list_id_of
+from rulesengine.lookups import check_entries, check_lacking
+from rulesengine.model import Emission, Expression, Mapping, Rule, Text, leave_open, list_id_of
+from rulesengine.narrowing import membership
+from rulesengine.possible import listed_types
+from rulesengine.reach import check_events_taken, check_rules_reached, reached
 from rulesengine.usage import check_calls, check_traps
 from rulesengine.vocabulary import Vocabulary
 
@@ -36,8 +43,19 @@ Check = Callable[[Subject], Iterator[Diagnostic]]
 
 def check(subject: Subject, *, whole: bool) -> list[Diagnostic]:
     """Every fault of one mapping; `whole` says that its shape is right."""
-    checks = (*LOCAL, *WHOLE) if whole else LOCAL
-    return [one for each in checks for one in each(subject)]
+    found: list[Diagnostic] = []
+    for stage in (SPELLING, VALUES, EMISSIONS, WHOLE) if whole else (SPELLING, VALUES, EMISSIONS):
+        known = _without_faulty(subject, [one for one in found if one.is_error])
+        found += [one for each in stage for one in each(known)]
+    return found
+
+
+def _without_faulty(subject: Subject, errors: list[Diagnostic]) -> Subject:
+    """The mapping with every expression at fault as one of which nothing is known."""
+    if not errors:
+        return subject
+    is_faulty = lambda expression: any(expression.node.place.covers(one.place) for one in errors)  # noqa: E731
+    return replace(subject, mapping=leave_open(subject.mapping, is_faulty))
 
 
 # -- expressions ------------------------------------------------------------------------------------------------------
@@ -49,6 +67,13 @@ def _expressions(subject: Subject) -> Iterator[Diagnostic]:
         if expression.tree is not None:
             yield from check_calls(expression, tables, has_parent=has_parent)
             yield from check_traps(expression)
+
+
+def _idle(subject: Subject) -> Iterator[Diagnostic]:
+    conditions = {id(rule.when) for rule in subject.mapping.rules}
+    for expression, _ in subject.mapping.expressions():
+        if expression.tree is not None:
+            yield from check_idle(expression, is_condition=id(expression) in conditions)
 
 
 # -- the mapping as a whole -------------------------------------------------------------------------------------------
@@ -65,6 +90,23 @@ def _event_names(subject: Subject) -> Iterator[Diagnostic]:
                 yield from (codes.E332.at(when.place_of(one), name=one.value) for one in strange)
 
 
+def _channel_names(subject: Subject) -> Iterator[Diagnostic]:
+    """`channel() == 'mail'`: no channel type, or none that the mapping is for."""
+    known = subject.vocabulary.channel_types
+    own = [channel.value for channel in subject.mapping.channels]
+    for when in (rule.when for rule in subject.mapping.rules if rule.when is not None):
+        for part in when.tree.walk() if when.tree is not None else ():
+            compared, values = membership(part)
+            if compared is not None and compared.value == "channel":
+                for literal in (one for one in part.walk() if one.kind == "literal" and one.value in values):
+                    place, value = when.place_of(literal), str(literal.value)
+                    if value not in known:
+                        hint = did_you_mean(value, known) or None
+                        yield codes.E403.at(place, type=value, known=listed(known), hint=hint)
+                    elif own and value not in own:
+                        yield codes.E335.at(place, value=repr(value), hint=f"`channels` has {listed(own)}")
+
+
 def _fields_beside(part: Tree) -> Iterator[Tree]:
     lists = (child.children for child in part.children if child.kind == "multi_select_list")
     for one in (*part.children, *(child for some in lists for child in some)):
@@ -72,17 +114,51 @@ def _fields_beside(part: Tree) -> Iterator[Tree]:
             yield one
 
 
-def _texts(subject: Subject) -> Iterator[Diagnostic]:
-    """Identifiers and list_id are text; what can only be something else is a fault of every item."""
-    mapping = subject.mapping
-    layers = [mapping.identifiers, *(rule.identifiers for rule in mapping.rules)]
-    layers += [one.identifiers for _, one in subject.emissions()]
-    ids = [list_id_of(rule, one) for rule, one in subject.emissions()]
-    for one in (*(field.expression for layer in layers for field in layer), *ids):
-        found = type_of(one.tree) if one is not None and one.tree is not None else None
-        if one is not None and found is not None and found not in ("string", "null"):
-            article = "an" if found[0] in "ao" else "a"
-            yield codes.E333.at(one.place, where=one.where, found=f"{article} {found}")
+_TO_TEXT = {
+    "number": "text(...) turns a number into text",
+    "array": "take an element: list[0].field, or join(',', list)",
+    "object": "take a field of it",
+    "boolean": "condition && 'yes' || 'no' turns it into text",
+}
+_TEXT, _SCALAR = frozenset({"string"}), frozenset({"string", "number", "boolean"})
+
+
+def _types(subject: Subject) -> Iterator[Diagnostic]:
+    """What must have a type and can only have another is a fault of every item."""
+    for expression, wanted in _typed(subject.mapping):
+        found = _found(expression, wanted)
+        if found:
+            hint = next((hint for kind, hint in _TO_TEXT.items() if kind in found), "")
+            yield codes.E333.at(expression.place, where=expression.where, found=found, hint=hint)
+    for step in subject.mapping.payload.steps:
+        found = _found(step, frozenset({"array", "object"}))
+        if found:
+            yield codes.E342.at(step.place, where=step.where, found=found)
+    for field in (field for layer in data_layers(subject) for field in layer if field.name == "ts"):
+        found = _found(field.expression, frozenset({"number"}))
+        if found:
+            yield codes.E343.at(field.expression.place, found=found)
+
+
+def _found(expression: Expression | None, wanted: frozenset[str]) -> str:
+    """The types of an expression, in words, where none is wanted; else empty. Null alone is left to other checks."""
+    types = evaluate(expression.tree).types if expression is not None and expression.tree is not None else frozenset()
+    return listed_types(types - {"null"}) if types - {"null"} and not types & wanted else ""
+
+
+def _typed(mapping: Mapping) -> Iterator[tuple[Expression, frozenset[str]]]:
+    """Identifiers, list_id and the parts of an event are text; an event's name and a table's key may be numbers."""
+    if mapping.payload.event is not None:
+        yield mapping.payload.event, _SCALAR
+    for rule in mapping.rules:
+        for one in rule.emissions:
+            parts = (one.type, one.action, one.update, list_id_of(rule, one))
+            yield from ((part, _TEXT) for part in parts if part is not None)
+            if one.key is not None:
+                yield one.key, _SCALAR
+    fields = (mapping.identifiers, *(rule.identifiers for rule in mapping.rules))
+    own = (one.identifiers for rule in mapping.rules for one in rule.emissions)
+    yield from ((field.expression, _TEXT) for layer in (*fields, *own) for field in layer)
 
 
 def _channels(subject: Subject) -> Iterator[Diagnostic]:
@@ -160,20 +236,7 @@ def _unused_tables(subject: Subject) -> Iterator[Diagnostic]:
             yield codes.W301.at(table.place, name=name)
 
 
-# -- rules seen per provider event ------------------------------------------------------------------------------------
-
-
-def _verdicts(subject: Subject, event: str, known: dict[str, str]) -> list[bool | None]:
-    """For each rule whether it takes the event of this name: yes, no, or None for "it depends"."""
-    expression = subject.mapping.payload.event
-    name = {expression.tree.key: event} if expression is not None and expression.tree is not None else {}
-    return [decided(rule, {**known, **name}) for rule in subject.mapping.rules]
-
-
-def _events_taken(subject: Subject) -> Iterator[Diagnostic]:
-    for event in subject.mapping.payload.events:
-        if all(verdict is False for verdict in _verdicts(subject, event.value, subject.channel_known)):
-            yield codes.E310.at(event.place, event=event.value)
+# -- events -----------------------------------------------------------------------------------------------------------
 
 
 def _events_repeated(subject: Subject) -> Iterator[Diagnostic]:
@@ -190,41 +253,11 @@ def _event_absent(subject: Subject) -> Iterator[Diagnostic]:
         yield codes.W303.at((payload or subject.mapping.root).place)
 
 
-def _rules_reached(subject: Subject) -> Iterator[Diagnostic]:
-    """Rules that no documented event reaches, and rules whose events those above take, in an app of any channel."""
-    events = [event.value for event in subject.mapping.payload.events]
-    table = [_verdicts(subject, event, {}) for event in events]
-    *above_last, _ = subject.mapping.rules or (None,)
-    yield from (codes.E334.at(rule.place) for rule in above_last if rule.takes_all)
-    for rule in subject.mapping.rules:
-        if rule.takes_all or any(above.takes_all for above in subject.mapping.rules[: rule.index]):
-            continue  # the last one takes what is not documented; what stands below another one is told there
-        reaching = [verdicts for verdicts in table if verdicts[rule.index] is not False]
-        if events and not reaching:
-            yield _unreached(subject, rule, events)
-            continue
-        above = _takers_above(subject, rule, reaching)
-        if above:
-            yield codes.E312.at(rule.place, rule=listed(above))
-
-
-def _unreached(subject: Subject, rule: Rule, events: list[str]) -> Diagnostic:
-    expression = subject.mapping.payload.event
-    words = mentioned(rule.when.tree, expression.tree) if rule.when and expression and expression.tree else []
-    strange = [word for word in words if word not in events]
-    hint = next((found for word in strange if (found := did_you_mean(word, events))), "")
-    return codes.E311.at(rule.place if rule.when is None else rule.when.place, hint=hint or None)
-
-
-def _takers_above(subject: Subject, rule: Rule, reaching: list[list[bool | None]]) -> list[str]:
-    """The labels of the rules above that surely take all that could reach this one; empty when something may."""
-    takers: dict[str, None] = {}
-    for verdicts in reaching:
-        first = next((one for one in subject.mapping.rules[: rule.index] if verdicts[one.index]), None)
-        if first is None:
-            return []
-        takers[first.label] = None
-    return list(takers)
+def _per_event(subject: Subject) -> Iterator[Diagnostic]:
+    """The rules seen once for each documented event, and the tables that they ask."""
+    each = reached(subject)
+    for check_of_events in (check_events_taken, check_rules_reached, check_entries, check_lacking):
+        yield from check_of_events(subject, each)
 
 
 # -- all mappings of an app -------------------------------------------------------------------------------------------
@@ -239,6 +272,9 @@ def check_together(subjects: list[Subject], app: App, vocabulary: Vocabulary) ->
             yield codes.E320.at(provider.place, provider=provider.value, other=seen[provider.value].file)
         seen.setdefault(provider.value, subject.mapping)
     emitted = {metric.name for subject in subjects for metric, _ in metrics_emitted(subject)}
+    for name, place in app.attributable.items():
+        if name in app.declared and name in vocabulary.metrics and name not in emitted:
+            yield codes.W404.at(place, metric=name)
     for name, place in app.declared.items():
         metric = vocabulary.metrics.get(name)
         if metric is not None and not metric.generated and name not in emitted:
@@ -247,24 +283,23 @@ def check_together(subjects: list[Subject], app: App, vocabulary: Vocabulary) ->
             yield codes.W403.at(place, metric=name, note=metric.doubt)
 
 
-LOCAL: tuple[Check, ...] = (
+SPELLING: tuple[Check, ...] = (
     _expressions,
-    check_metrics,
-    check_reserved_data,
     _event_names,
-    _texts,
+    _channel_names,
+    check_reserved_data,
     check_tables,
-    check_explicit,
     _channels,
     _rule_names,
 )
+VALUES: tuple[Check, ...] = (_idle, _types)
+EMISSIONS: tuple[Check, ...] = (check_metrics, check_explicit)
 WHOLE: tuple[Check, ...] = (
     _list_ids,
     _identifiers,
     _messaging,
     _unused_tables,
-    _events_taken,
     _events_repeated,
     _event_absent,
-    _rules_reached,
+    _per_event,
 )

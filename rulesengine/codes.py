@@ -43,6 +43,13 @@ E115 = Code(
     "YAML reads {text} as an alias, and nothing above is anchored as &{name}",
     "anchor it above; or quote the expression: '{text}'",
 )
+E116 = Code(
+    "E116",
+    "comment that allows without a reason",
+    "this comment is to allow {code}, and {problem}",
+    "write it as `# allow {code}: why it is right here`, one comment for each code",
+)
+E117 = Code("E117", "code that cannot be allowed", "{code} cannot be allowed: {problem}")
 
 # -- shape ------------------------------------------------------------------------------------------------------------
 E201 = Code("E201", "unknown key", "unknown key {key!r} (known here: {known})")
@@ -101,7 +108,7 @@ E311 = Code(
     "mend the condition, or add the event to payload.events",
 )
 E312 = Code(
-    "E312", "shadowed rule", "this rule never gets an item: {rule} above takes them all", "move it up, or remove it"
+    "E312", "shadowed rule", "this rule never gets an item: {rules} above {take} them all", "move it up, or remove it"
 )
 E313 = Code("E313", "unknown table", "there is no table {name!r} (tables: {known})")
 E314 = Code(
@@ -193,7 +200,6 @@ E333 = Code(
     "E333",
     "value that is never text",
     "{where} must be text, and this yields {found}",
-    "text(...) turns a number into text",
 )
 E334 = Code(
     "E334",
@@ -201,6 +207,40 @@ E334 = Code(
     "this rule has no `when` and takes everything: the rules below never get an item",
     "give it a `when`, or make it the last",
 )
+E335 = Code("E335", "comparison that never holds", "this can never be {value}")
+E336 = Code("E336", "condition that never holds", "this never holds: {why}")
+E337 = Code("E337", "condition that always holds", "this always holds: {why}")
+E338 = Code(
+    "E338",
+    "side that is never used",
+    "this is never used: what stands before {operator} is {state}",
+    "a default stands last: a || 'default'",
+)
+E339 = Code("E339", "path into nothing", "this is always null: {found} has no {what}")
+E340 = Code(
+    "E340",
+    "table entry that cannot be asked for",
+    "no key can be {key!r}: this entry of table {table!r} is never found",
+    "mend the entry's key, or remove it",
+)
+E341 = Code(
+    "E341",
+    "table that lacks a known value",
+    "table {table!r} has no entry for {key!r}, which its key can be, and no default",
+    "add the entry; `ignore` is one, too",
+)
+E342 = Code(
+    "E342",
+    "step that yields no items",
+    "{where} must yield an object or a list of objects, and this yields {found}",
+)
+E343 = Code(
+    "E343",
+    "time that is no number",
+    "ts is a number, epoch seconds, and this yields {found}",
+    "epoch(...) makes it of a text",
+)
+E344 = Code("E344", "call that always fails", "{problem}")
 
 # -- app.yml and vocabulary -------------------------------------------------------------------------------------------
 E401 = Code(
@@ -258,6 +298,25 @@ W304 = Code(
 W305 = Code(
     "W305", "to_string of what may be null", "to_string() makes the text 'null' of null", "text() leaves null as it is"
 )
+W306 = Code("W306", "comment that allows nothing", "this comment allows {code}, and {problem}", "remove the comment")
+W307 = Code(
+    "W307",
+    "event that never gets to a rule",
+    "{event!r} never gets to this rule: {rule} above takes it",
+    "take it out here, or move this rule up",
+)
+W308 = Code(
+    "W308",
+    "table entry that nothing asks for",
+    "nothing asks table {table!r} for {key!r}: no event that gets there has it",
+    "mend the entry's key, or remove it",
+)
+W309 = Code(
+    "W309",
+    "|| after what may be false",
+    "false is not kept: where this is false, the right side of || is taken",
+    "leave out the default, or compare: a == `false`",
+)
 W401 = Code(
     "W401",
     "attributable metric not declared",
@@ -271,6 +330,12 @@ W402 = Code(
     "emit it by a rule, or take it out of app.yml",
 )
 W403 = Code("W403", "metric in doubt", "{metric!r} is in doubt: {note}")
+W404 = Code(
+    "W404",
+    "attributable metric not emitted",
+    "{metric!r} is attributable, and no mapping of this app emits it",
+    "emit it by a rule, or take it out of attributable",
+)
 W501 = Code("W501", "field that no sample has", "no sample has {path!r}")
 W502 = Code(
     "W502",
@@ -278,7 +343,14 @@ W502 = Code(
     "the samples hold the event {event!r}, which payload.events does not list",
     "list it, and emit or ignore it by a rule",
 )
-W503 = Code("W503", "sample that is not mapped", "a sample ends with {code}: {message}")
+W503 = Code("W503", "sample that is not mapped", "{samples} with {code}: {message}")
+W504 = Code("W504", "event that no sample has", "no sample has the documented events {events}", "add a sample of each")
+W505 = Code(
+    "W505",
+    "time in milliseconds",
+    "ts is epoch seconds, and a sample yields {ts}, which can only be milliseconds",
+    "write epoch_ms(...)",
+)
 
 ALL: tuple[Code, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Code))
 BY_NUMBER = {code.number: code for code in ALL}

@@ -9,7 +9,8 @@ Limits: a `Place` lies on one file and carries the text of its first line only, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -19,6 +20,20 @@ SHOWN_AT_MOST = 200
 
 _SNIPPET_WIDTH = 160
 _JSON_WORDS: dict[object, str] = {None: "null", True: "true", False: "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How the parts of a rendered diagnostic look: the parameters of an ANSI SGR sequence each, or empty."""
+
+    error: str = ""
+    advice: str = ""
+    place: str = ""
+    hint: str = ""
+
+
+PLAIN = Style()
+COLOURED = Style(error="1;31", advice="33", place="1", hint="36")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,6 +46,11 @@ class Place:
     end_line: int
     end_column: int
     snippet: str = field(default="", compare=False, repr=False)
+
+    def covers(self, other: Place) -> bool:
+        """Whether another stretch begins within this one."""
+        start, end = (self.line, self.column), (self.end_line, self.end_column)
+        return self.file == other.file and start <= (other.line, other.column) < end
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -138,30 +158,45 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def render(diagnostics: Iterable[Diagnostic]) -> str:
+def render(diagnostics: Iterable[Diagnostic], style: Style = PLAIN) -> str:
     """All of them as text: the sentence, the line with a caret beneath, the hint; bounded in number."""
     ordered = in_order(diagnostics)
-    blocks = [_block(one) for one in ordered[:SHOWN_AT_MOST]]
+    blocks = [_block(one, style) for one in ordered[:SHOWN_AT_MOST]]
     if len(ordered) > SHOWN_AT_MOST:
-        blocks.append(f"... and {len(ordered) - SHOWN_AT_MOST} more\n")
+        blocks.append(_rest(ordered[SHOWN_AT_MOST:]))
     return "\n".join(blocks)
 
 
-def _block(one: Diagnostic) -> str:
-    lines = [f"{printable(str(one.place))}: {one.code.severity} {one.code.number}: {printable(one.message)}"]
+def _rest(unseen: Sequence[Diagnostic]) -> str:
+    """What is not shown, counted by code, the most frequent first."""
+    counts = Counter(one.code.number for one in unseen)
+    kinds = (f"{count} {number}" for number, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+    return f"... and {len(unseen)} more: {listed(kinds)}\n"
+
+
+def _block(one: Diagnostic, style: Style) -> str:
+    colour = style.error if one.is_error else style.advice
+    place = _painted(printable(str(one.place)), style.place)
+    kind = _painted(f"{one.code.severity} {one.code.number}", colour)
+    lines = [f"{place}: {kind}: {printable(one.message)}"]
     if one.place.snippet.strip():
-        lines.extend(_snippet(one.place))
+        text, margin, carets = _snippet(one.place)
+        lines += [text, margin + _painted(carets, colour)]
     if one.hint:
-        lines.append(f"  hint: {printable(one.hint)}")
+        lines.append(f"  {_painted('hint:', style.hint)} {printable(one.hint)}")
     return "\n".join(lines) + "\n"
 
 
-def _snippet(place: Place) -> list[str]:
-    """The line of the place and a row of carets under the part that is meant, in a window if the line is long."""
+def _painted(text: str, parameters: str) -> str:
+    return f"\x1b[{parameters}m{text}\x1b[0m" if parameters else text
+
+
+def _snippet(place: Place) -> tuple[str, str, str]:
+    """The line of the place, in a window if it is long; the margin of the line beneath; carets under what is meant."""
     start = max(0, place.column - 1 - _SNIPPET_WIDTH // 2) if place.column > _SNIPPET_WIDTH else 0
     text = "".join(char if char.isprintable() else " " for char in place.snippet[start : start + _SNIPPET_WIDTH])
     column = place.column - 1 - start
     end = place.end_column - 1 - start if place.end_line == place.line else len(text.rstrip())
     carets = "^" * max(1, min(end, len(text)) - column)
     margin = f"{place.line:5} | "
-    return [margin + text.rstrip(), " " * (len(margin) - 2) + "| " + " " * column + carets]
+    return margin + text.rstrip(), " " * (len(margin) - 2) + "| " + " " * column, carets

@@ -10,13 +10,15 @@ the first rule asks for it and not before; nor where it would not tell rules apa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rulesengine import model
-from rulesengine.analysis import ANY_OTHER, SCOPES, Known, decide, mentioned
+from rulesengine.analysis import SCOPES, Facts
+from rulesengine.conditions import decide, mentioned
 from rulesengine.jmes import Tree
 from rulesengine.model import Rule
+from rulesengine.narrowing import assume, known_as
+from rulesengine.possible import ANY, constant_of, without
 
 # Reading these cannot fail and costs little: they may come before the rules.
 _PLAIN = (
@@ -66,10 +68,13 @@ def plan(mapping: model.Mapping) -> Plan | None:
         return None
     groups: dict[tuple[tuple[int, str], ...], list[str]] = {}
     for name in names:
-        found = _candidates(mapping, {event.key: name})
+        found = _candidates(mapping, Facts(known_as(event, name)))
         groups.setdefault(_identity(found), []).append(name)
-    branches = tuple(Branch(tuple(some), _candidates(mapping, {event.key: some[0]})) for some in groups.values())
-    return Plan(event, branches, Branch((), _candidates(mapping, {event.key: ANY_OTHER})))
+    branches = tuple(
+        Branch(tuple(some), _candidates(mapping, Facts(known_as(event, some[0])))) for some in groups.values()
+    )
+    any_other = {event.key: without(ANY, map(constant_of, names))}
+    return Plan(event, branches, Branch((), _candidates(mapping, Facts(any_other))))
 
 
 def _is_plain(tree: Tree) -> bool:
@@ -87,7 +92,7 @@ def _identity(candidates: tuple[Candidate, ...]) -> tuple[tuple[int, str], ...]:
     return tuple((one.rule.index, one.when.key if one.when is not None else "") for one in candidates)
 
 
-def _candidates(mapping: model.Mapping, known: Mapping[str, Known]) -> tuple[Candidate, ...]:
+def _candidates(mapping: model.Mapping, known: Facts) -> tuple[Candidate, ...]:
     found: list[Candidate] = []
     for rule in mapping.rules:
         tree = rule.when.tree if rule.when is not None else None
@@ -100,16 +105,17 @@ def _candidates(mapping: model.Mapping, known: Mapping[str, Known]) -> tuple[Can
     return tuple(found)
 
 
-def residual(tree: Tree, known: Mapping[str, Known]) -> Tree:
+def residual(tree: Tree, known: Facts) -> Tree:
     """What is left of a condition that is not decided: a side of `&&` or `||` that does not decide it falls away."""
     if tree.kind not in ("and_expression", "or_expression"):
         return tree
     left, right = tree.children
     neutral = tree.kind == "and_expression"
+    beyond = known.knowing(assume(left, holds=neutral))
     if decide(left, known, exact=True) is neutral:
         return residual(right, known)
-    if decide(right, known, exact=True) is neutral:
+    if decide(right, beyond, exact=True) is neutral:
         return residual(left, known)
-    sides = (residual(left, known), residual(right, known))
+    sides = (residual(left, known), residual(right, beyond))
     key = f"{tree.kind}:({' '.join(side.key for side in sides)})"
     return Tree(tree.kind, None, sides, tree.start, tree.length, False, key)

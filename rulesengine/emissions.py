@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from itertools import product
 
 from rulesengine import codes
-from rulesengine.analysis import Facts, Values, decide, narrowed, possible
+from rulesengine.analysis import Facts, evaluate
 from rulesengine.app import App
+from rulesengine.conditions import decide
 from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed, nearest, shown
 from rulesengine.jmes import Tree, parse
-from rulesengine.model import IGNORE, Emission, Expression, Mapping, Rule
+from rulesengine.model import DEFAULT, IGNORE, Emission, Expression, Field, Mapping, Rule, Table
+from rulesengine.narrowing import Parts, assume, known_as
+from rulesengine.possible import texts_of
 from rulesengine.vocabulary import Metric, Vocabulary
 
-_CHANNEL = parse("channel()").key
+_CHANNEL = parse("channel()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +33,37 @@ class Subject:
     app: App
     vocabulary: Vocabulary
 
-    def facts(self, rule: Rule) -> Facts:
-        """What is known inside a rule, its `when` holding."""
-        tables = {
-            name: frozenset(one.value if isinstance(one.value, str) else None for one in table.all_entries)
-            for name, table in self.mapping.tables.items()
-        }
-        when = rule.when.tree if rule.when else None
-        return Facts(narrowed(when), self.app.channel, tables)
+    def facts(self, rule: Rule, known: Parts | None = None) -> Facts:
+        """What is known inside a rule, its `when` holding, and of more parts if given."""
+        tables = {name: _values(table) for name, table in self.mapping.tables.items()}
+        facts = Facts(assume(rule.when.tree if rule.when else None), self.app.channel, tables)
+        return facts.knowing(known) if known else facts
 
     def is_for_another_channel(self, rule: Rule) -> bool:
         """Whether `channel()` in its `when` keeps a rule from ever taking an item in this app."""
-        return decided(rule, self.channel_known) is False
+        return decided(rule, Facts(self.channel_known)) is False
 
     @property
-    def channel_known(self) -> dict[str, str]:
-        """The value of `channel()`, for `decide`."""
-        return {_CHANNEL: self.app.channel} if self.app.channel else {}
+    def channel_known(self) -> Parts:
+        """The value of `channel()`."""
+        return known_as(_CHANNEL, self.app.channel) if self.app.channel else {}
 
     def emissions(self) -> Iterator[tuple[Rule, Emission]]:
         """Every emission with its rule."""
         return ((rule, emission) for rule in self.mapping.rules for emission in rule.emissions)
 
 
-def decided(rule: Rule, known: dict[str, str]) -> bool | None:
+def _values(table: Table) -> dict[str, object]:
+    """The values of a table by key, as written."""
+    values: dict[str, object] = {key: entry.value for key, entry in table.entries.items()}
+    return {**values, DEFAULT: table.default.value} if table.default else values
+
+
+def decided(rule: Rule, facts: Facts) -> bool | None:
+    """Whether a rule takes an item of which this is known: yes, no, or None for "it depends"."""
     if rule.takes_all:
         return True
-    return decide(rule.when.tree, known) if rule.when is not None and rule.when.tree is not None else None
+    return decide(rule.when.tree, facts) if rule.when is not None and rule.when.tree is not None else None
 
 
 def metrics_emitted(subject: Subject) -> Iterator[tuple[Metric, Emission]]:
@@ -114,11 +121,15 @@ def _undeclared(subject: Subject, metric: Metric, place: Place) -> Diagnostic:
 
 def check_reserved_data(subject: Subject) -> Iterator[Diagnostic]:
     """Names under `data` that say which event it is: only `emit` and `list_id` do."""
-    mapping = subject.mapping
-    layers = [mapping.data, *(rule.data for rule in mapping.rules), *(one.data for _, one in subject.emissions())]
-    for field in (field for layer in layers for field in layer):
+    for field in (field for layer in data_layers(subject) for field in layer):
         if field.name in _RESERVED:
             yield codes.E331.at(field.place, name=field.name, hint=_RESERVED[field.name])
+
+
+def data_layers(subject: Subject) -> list[tuple[Field, ...]]:
+    """The fields under `data`, of every event, of rules and of single emissions."""
+    mapping = subject.mapping
+    return [mapping.data, *(rule.data for rule in mapping.rules), *(one.data for _, one in subject.emissions())]
 
 
 _RESERVED = {
@@ -158,10 +169,10 @@ def _parts(emission: Emission) -> tuple[tuple[str, Expression | None], ...]:
     return ("type", emission.type), ("action", emission.action), ("reachability_update_type", emission.update)
 
 
-def _values(subject: Subject, rule: Rule, expression: Expression | None) -> Values | None:
+def _texts(subject: Subject, rule: Rule, expression: Expression | None) -> frozenset[str | None] | None:
     if expression is None:
         return frozenset([None])
-    return possible(expression.tree, subject.facts(rule)) if expression.tree is not None else None
+    return texts_of(evaluate(expression.tree, subject.facts(rule))) if expression.tree is not None else None
 
 
 def _triples(subject: Subject, rule: Rule, emission: Emission) -> set[Triple] | None:
@@ -169,7 +180,7 @@ def _triples(subject: Subject, rule: Rule, emission: Emission) -> set[Triple] | 
 
     A null type or action makes no event (the item is rejected), so only texts are combined.
     """
-    sets = [_values(subject, rule, expression) for _, expression in _parts(emission)]
+    sets = [_texts(subject, rule, expression) for _, expression in _parts(emission)]
     kinds, actions, updates = sets
     if emission.type is None or kinds is None or actions is None or updates is None:
         return None
@@ -178,7 +189,7 @@ def _triples(subject: Subject, rule: Rule, emission: Emission) -> set[Triple] | 
 
 def _unbounded(subject: Subject, rule: Rule, emission: Emission) -> Iterator[Diagnostic]:
     for key, expression in _parts(emission):
-        if expression is not None and expression.tree is not None and _values(subject, rule, expression) is None:
+        if expression is not None and expression.tree is not None and _texts(subject, rule, expression) is None:
             yield codes.E314.at(expression.place, key=key, hint=_text_hint(subject, expression.tree))
 
 

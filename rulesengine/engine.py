@@ -34,9 +34,12 @@ class Engine:
 
     __slots__ = ("_files", "_limits", "_programs", "advice", "left_out")
 
-    def __init__(self, files: Files, limits: Limits = DEFAULT_LIMITS) -> None:
-        """Check and compile; use `Engine.load` to read the files first. Raises `InvalidMapping` or `InvalidApp`."""
-        checked = loading.check_files(files)
+    def __init__(self, files: Files, limits: Limits = DEFAULT_LIMITS, checked: Checked | None = None) -> None:
+        """Check and compile; use `Engine.load` to read the files first. Raises `InvalidMapping` or `InvalidApp`.
+
+        `checked` is what `check_files` found of these files, if that is known already.
+        """
+        checked = checked or loading.check_files(files)
         if has_errors(checked.diagnostics):
             raise _invalid(checked.diagnostics, files.app.name)
         self._files, self._limits = files, limits

@@ -138,6 +138,17 @@ class _PlacedParser(parser.Parser):
         node["start"] = token["start"]
         return node
 
+    def _token_nud_lbrace(self, token: dict[str, Any]) -> dict[str, Any]:
+        return self._bracketed(super()._token_nud_lbrace(token), token)
+
+    def _token_nud_lbracket(self, token: dict[str, Any]) -> dict[str, Any]:
+        return self._bracketed(super()._token_nud_lbracket(token), token)
+
+    def _bracketed(self, node: dict[str, Any], token: dict[str, Any]) -> dict[str, Any]:
+        if node["type"] in ("multi_select_list", "multi_select_dict"):
+            node["start"] = token["start"]
+        return node
+
     def _token_led_lparen(self, left: dict[str, Any]) -> dict[str, Any]:
         node: dict[str, Any] = super()._token_led_lparen(left)
         node.update(start=left["start"], length=left["length"])

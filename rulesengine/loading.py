@@ -7,16 +7,17 @@ texts alone, so that an engine can travel to another process as text and be buil
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rulesengine import codes, model, shape, source
 from rulesengine.app import App, read_app
 from rulesengine.bundled import bundled_mapping, bundled_mappings
 from rulesengine.checks import check, check_together
-from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, in_order
+from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, has_errors, in_order
 from rulesengine.emissions import Subject
+from rulesengine.silencers import Silenced, Silencer, read_silencers, silence
 from rulesengine.vocabulary import Vocabulary, default_vocabulary, read_vocabulary
 
 _SUFFIXES = (".yml", ".yaml")
@@ -45,6 +46,8 @@ class Checked:
     """What a check found: the mappings as far as they could be read, all diagnostics, and the files left out.
 
     `left_out` names the mappings of a folder that are for other channels than app.yml's; `files` counts the others.
+    What comments allow is in `silenced` and not among the diagnostics; `for_samples` are the comments about advice
+    that only samples can give.
     """
 
     subjects: tuple[Subject, ...]
@@ -53,6 +56,8 @@ class Checked:
     app: App
     vocabulary: Vocabulary
     files: int
+    silenced: tuple[Silenced, ...] = ()
+    for_samples: tuple[Silencer, ...] = ()
 
 
 def gather(
@@ -146,7 +151,32 @@ def check_files(files: Files) -> Checked:
     complete = not any(one.is_error for one in faults)
     faults += [one for one in check_together(subjects, app, vocabulary) if complete or one.code is codes.E320]
     count = len(files.mappings) - len(left_out)
-    return Checked(tuple(subjects), in_order(faults), tuple(left_out), app, vocabulary, count)
+    checked = Checked(tuple(subjects), in_order(faults), tuple(left_out), app, vocabulary, count)
+    return _silenced(checked, files.app)
+
+
+def with_samples(checked: Checked, advice: Sequence[Diagnostic], looked_at: Collection[str]) -> Checked:
+    """The check with what samples say besides; `looked_at` are the mapping files that there were samples for."""
+    kept, silenced = silence(advice, checked.for_samples, looked_at)
+    diagnostics = in_order([*checked.diagnostics, *kept])
+    return replace(checked, diagnostics=diagnostics, silenced=(*checked.silenced, *silenced))
+
+
+def _silenced(checked: Checked, app: File) -> Checked:
+    """The check without the advice that comments in its files allow."""
+    roots = [subject.mapping.root for subject in checked.subjects]
+    if b"allow" in app.raw.lower():  # else there is no reason to read it again
+        roots += filter(None, [source.read(app.name, app.raw, strict=False)[0]])
+    silencers: list[Silencer] = []
+    faults: list[Diagnostic] = []
+    for found, wrong in map(read_silencers, roots):
+        silencers += found
+        faults += wrong
+    # Errors keep some advice from being found, so with them nobody can tell which comments are needless.
+    looked_at = [] if has_errors(checked.diagnostics) else [root.source.file for root in roots]
+    kept, silenced = silence(checked.diagnostics, [one for one in silencers if not one.needs_samples], looked_at)
+    later = tuple(one for one in silencers if one.needs_samples)
+    return replace(checked, diagnostics=in_order([*kept, *faults]), silenced=tuple(silenced), for_samples=later)
 
 
 def _read_mapping(file: File) -> tuple[model.Mapping | None, list[Diagnostic], bool]:

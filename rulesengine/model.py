@@ -8,14 +8,16 @@ nothing is known of it, and its neighbours are still checked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 from rulesengine import codes, jmes
 from rulesengine.diagnostics import Diagnostic, Place
 from rulesengine.jmes import Tree
 from rulesengine.source import Node
+
+_Part = TypeVar("_Part")
 
 DEFAULT = "default"
 IGNORE = "ignore"
@@ -44,8 +46,32 @@ class Expression:
         return self.node.inside(0, len(self.text))
 
     def place_of(self, part: Tree) -> Place:
-        """A part of it."""
+        """A part of it: its own name, operator or literal."""
         return self.node.inside(part.start, part.length)
+
+    def span_of(self, part: Tree) -> Place:
+        """A part of it with all that is below the part."""
+        start = min(one.start for one in part.walk())
+        end = max(one.start + one.length for one in part.walk())
+        return self.node.inside(start, _closed(self.text, start, end) - start)
+
+
+_QUOTED = re.compile(r"""'(?:\\.|[^'])*'|"(?:\\.|[^"])*"|`(?:\\.|[^`])*`""")
+
+
+_CLOSE = re.compile(r"\s*[)\]}]")
+
+
+def _closed(text: str, start: int, end: int) -> int:
+    """The end of a part with the brackets that close it, of which the tree does not know."""
+    bare = _QUOTED.sub(lambda found: " " * len(found.group()), text)
+    while (close := _CLOSE.match(bare, end)) and _is_open(bare[start:end]):
+        end = close.end()
+    return end
+
+
+def _is_open(text: str) -> bool:
+    return sum(map(text.count, "([{")) > sum(map(text.count, ")]}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +85,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a table: the value may be any scalar, and its place is the value's."""
+    """One line of a table: the value may be any scalar, and `place` is the value's."""
 
     key: str
+    key_place: Place
     value: Any
     place: Place
 
@@ -172,6 +199,18 @@ class Mapping:
                 own = (emission.key, emission.type, emission.action, emission.update, emission.list_id)
                 yield from (one for one in own if one is not None)
                 yield from (field.expression for field in (*emission.identifiers, *emission.data))
+
+
+def leave_open(part: _Part, is_open: Callable[[Expression], bool]) -> _Part:
+    """A mapping, or a part of one, with some of its expressions as if they did not parse."""
+    if isinstance(part, Expression):
+        return replace(part, tree=None) if is_open(part) else part
+    if isinstance(part, tuple):
+        return type(part)(leave_open(one, is_open) for one in part)
+    if isinstance(part, Mapping | Payload | Rule | Emission | Field):
+        changed = {one.name: leave_open(getattr(part, one.name), is_open) for one in fields(part)}
+        return replace(part, **changed)
+    return part
 
 
 def list_id_of(rule: Rule, emission: Emission) -> Expression | None:
@@ -298,8 +337,9 @@ class _Builder:
             self.faults.append(codes.E324.at(node.place, problem=str(fault)))
         except jmes.JMESPathError as fault:
             problem, offset = jmes.problem_of(fault, text)
-            hint = node.swallowed() or _syntax_hint(text, offset)
-            self.faults.append(codes.E301.at(node.inside(offset), problem=problem, hint=hint))
+            start, length, hint = _syntax_hint(text, offset)
+            place = node.inside(start, length)
+            self.faults.append(codes.E301.at(place, problem=problem, hint=node.swallowed() or hint))
         return None
 
 
@@ -315,7 +355,7 @@ def _texts(node: Node | None) -> Iterator[Text]:
 
 def _tables(node: Node | None) -> Iterator[tuple[str, Table]]:
     for name, table in node.items() if node is not None else ():
-        entries = {key.text: Entry(key.text, value.data, value.place) for key, value in table.items()}
+        entries = {key.text: Entry(key.text, key.place, value.data, value.place) for key, value in table.items()}
         default = entries.pop(DEFAULT, None)
         yield name.text, Table(name.text, name.place, entries, default)
 
@@ -343,13 +383,15 @@ _HINTS = (
 _HYPHENATED = re.compile(r"[A-Za-z_]\w*(?:-\w+)+")
 
 
-def _syntax_hint(text: str, offset: int) -> str:
+def _syntax_hint(text: str, offset: int) -> tuple[int, int, str]:
+    """Where the mistake begins, its length, and what to write."""
     for match in _HYPHENATED.finditer(text):
         if match.start() <= offset < match.end():
-            return f'a name with a hyphen needs double quotes: "{match.group()}"'
+            hint = f'a name with a hyphen needs double quotes: "{match.group()}"'
+            return match.start(), len(match.group()), hint
     for pattern, hint in _HINTS:
         found = pattern.match(text, offset)
         if found:
             number = re.match(r"\d+(?:\.\d+)?", text[offset:])
-            return hint.format(found=number.group() if number else found.group())
-    return ""
+            return offset, 1, hint.format(found=number.group() if number else found.group())
+    return offset, 1, ""

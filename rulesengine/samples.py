@@ -1,22 +1,28 @@
 """What sample bodies say of a mapping that the mapping alone does not: advice, since samples never show everything.
 
-Bodies of a provider lie in `DIR/<provider>/`, or directly in DIR. Three things are told: a field that no sample has
-where it is looked for, with the nearest key that is there; an event that occurs and is not documented; items that
-would not be mapped, once for each reason.
+Bodies of a provider lie in `DIR/<provider>/`, or directly in DIR. Told are a field that no sample has where it is
+looked for, with the nearest key that is there; an event that occurs and is not documented, or is documented and does
+not occur; items that would not be mapped, once for each reason, with their number; times that are milliseconds.
+
+The cases beside a mapping (`sendgrid/*.yml` beside `sendgrid.yml`) are samples, too. What becomes of them is their own
+business, so of these only fields are told, and events that could be emitted and that no case has.
 
 Limits: fields are followed from the item by names alone; what lies behind a projection or a function is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from rulesengine import codes
-from rulesengine.diagnostics import Diagnostic, did_you_mean, in_order, printable
-from rulesengine.emissions import Subject
+from rulesengine import codes, source
+from rulesengine.diagnostics import Diagnostic, did_you_mean, in_order, listed, printable, shown
+from rulesengine.emissions import Subject, data_layers
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
 from rulesengine.files import blocks, bodies_of, is_lines, is_payload, payload_files
@@ -24,9 +30,12 @@ from rulesengine.jmes import Tree
 from rulesengine.model import Expression
 from rulesengine.payloads import decode
 from rulesengine.program import Program
+from rulesengine.reach import reached
 from rulesengine.running import Result, items_of, reject_body, run_body
+from rulesengine.times import SECONDS_END
 
 Keys = tuple[str, ...]
+_LISTED = 8  # events in one sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,39 @@ def check_samples(engine: Engine, subject: Subject, folder: str) -> tuple[Diagno
     for body in _bodies(engine, provider, folder, result):
         run_body(program, body, None, result)
         samples.extend(Sample(item, parent, body) for item, parent in items_of(program, body))
-    return in_order([*_paths(subject, samples), *_events(subject, program, samples), *_outcomes(subject, result)])
+    told = (_paths(subject, samples), _unseen(subject, program, samples), _events(subject, program, samples))
+    return in_order([*chain(*told), *_outcomes(subject, result), *_times(subject, result)])
+
+
+def has_cases(subject: Subject) -> bool:
+    """Whether there is a folder for cases beside a mapping's file."""
+    return Path(subject.mapping.file).with_suffix("").is_dir()
+
+
+def check_cases(engine: Engine, subject: Subject) -> tuple[Diagnostic, ...]:
+    """Advice on one mapping from the cases beside it; none where there are no cases."""
+    provider = subject.mapping.provider.value
+    program = engine.program(provider)
+    samples = [
+        Sample(item, parent, body)
+        for body in _case_bodies(engine, provider, Path(subject.mapping.file).with_suffix(""))
+        for item, parent in items_of(program, body)
+    ]
+    ignored = _ignored(subject)
+    return in_order([*_paths(subject, samples), *_unseen(subject, program, samples, ignored)])
+
+
+def _case_bodies(engine: Engine, provider: str, folder: Path) -> Iterator[Any]:
+    """The decoded bodies of cases; what is no case, or no body, is no sample."""
+    for file in sorted(folder.glob("*.yml")) if folder.is_dir() else ():
+        root, _ = source.read(str(file), file.read_bytes())
+        cases = root.get("cases") if root is not None else None
+        for case in cases.data if cases is not None and isinstance(cases.data, list) else ():
+            if isinstance(case, dict) and "payload" in case:
+                yield case["payload"]
+            elif isinstance(case, dict) and isinstance(case.get("body"), str):
+                with suppress(PayloadError):  # a case of what cannot be decoded
+                    yield decode(case["body"].encode(), engine.formats(provider), engine.limits)
 
 
 def sample_files(folder: str, provider: str) -> list[str]:
@@ -135,6 +176,25 @@ def _events(subject: Subject, program: Program, samples: list[Sample]) -> Iterat
             yield codes.W502.at(key.place, event=name, hint=did_you_mean(name, documented) or None)
 
 
+def _unseen(
+    subject: Subject, program: Program, samples: list[Sample], ignored: Collection[str] = ()
+) -> Iterator[Diagnostic]:
+    """Documented events that no sample has, all in one, at the first of them."""
+    seen = {_event_of(program, sample) for sample in samples}
+    unseen = [one for one in subject.mapping.payload.events if one.value not in seen and one.value not in ignored]
+    if unseen and seen - {None}:
+        names = listed(event.value for event in unseen[:_LISTED])
+        more = f" and {len(unseen) - _LISTED} more" if len(unseen) > _LISTED else ""
+        yield codes.W504.at(unseen[0].place, events=names + more)
+
+
+def _ignored(subject: Subject) -> set[str]:
+    """The documented events that only rules without an emission can take."""
+    each, rules = reached(subject), subject.mapping.rules
+    emitted = {name for rule in rules if rule.emissions for name in each[rule.index]}
+    return {event.value for event in subject.mapping.payload.events} - emitted
+
+
 def _event_of(program: Program, sample: Sample) -> str | None:
     try:
         name = program.event(sample.item, sample.body, sample.parent, None) if program.event is not None else None
@@ -145,5 +205,19 @@ def _event_of(program: Program, sample: Sample) -> str | None:
 
 def _outcomes(subject: Subject, result: Result) -> Iterator[Diagnostic]:
     rules = subject.mapping.root.key("rules") or subject.mapping.root
-    for one in (*result.unmatched, *result.rejected):
-        yield codes.W503.at(one.place or rules.place, code=one.code, message=printable(one.message))
+    counts = Counter((one.place or rules.place, one.code, one.message) for one in (*result.unmatched, *result.rejected))
+    for (place, code, message), count in counts.items():
+        samples = "a sample ends" if count == 1 else f"{count} samples end"
+        yield codes.W503.at(place, samples=samples, code=code, message=printable(message))
+
+
+def _times(subject: Subject, result: Result) -> Iterator[Diagnostic]:
+    """Events whose `ts` can only be milliseconds, told where `ts` of every event is written."""
+    late = next((ts for event in result.events if _is_late(ts := event["data"].get("ts"))), None)
+    field = next((one for layer in data_layers(subject) for one in layer if one.name == "ts"), None)
+    if late is not None and field is not None:
+        yield codes.W505.at(field.expression.place, ts=shown(late))
+
+
+def _is_late(ts: object) -> bool:
+    return isinstance(ts, int | float) and not isinstance(ts, bool) and ts >= SECONDS_END

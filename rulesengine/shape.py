@@ -21,74 +21,107 @@ from rulesengine.source import Node, Path, quoted
 
 Schema = dict[str, Any]
 
-_PROVIDER = re.compile(r"[a-z][a-z0-9_-]*\Z")
+PROVIDER = "[a-z][a-z0-9_-]*"
 
 
-def _is_version(field: str, value: Any, error: Any) -> None:
+def is_version(field: str, value: Any, error: Any) -> None:
+    """1, the only version there is."""
     if isinstance(value, bool) or value != 1:
         error(field, "this engine knows version 1 of the mapping language")
 
 
-def _is_provider(field: str, value: str, error: Any) -> None:
-    if not _PROVIDER.match(value):
+def is_provider(field: str, value: str | None, error: Any) -> None:
+    """Text like PROVIDER; that null is no text is said elsewhere."""
+    if value is not None and not re.fullmatch(PROVIDER, value):
         error(field, "a provider is named in lower case letters, digits, '_' and '-', such as amazon_ses")
 
 
-def _is_formats(field: str, value: Any, error: Any) -> None:
+def is_formats(field: str, value: Any, error: Any) -> None:
+    """A format, or a list of which only the last may be ndjson."""
     if isinstance(value, list) and "ndjson" in value[:-1]:
         error(field, "ndjson takes any body line by line, so nothing is tried after it")
 
 
-def _is_date(field: str, value: str, error: Any) -> None:
+def is_date(field: str, value: str | None, error: Any) -> None:
+    """A day in ISO 8601; that null is no text is said elsewhere."""
     try:
-        date.fromisoformat(value)
+        if value is not None:
+            date.fromisoformat(value)
     except ValueError:
         error(field, "a date is written as 2026-11-23")
 
 
 TEXT: Schema = {"type": "string", "empty": False}
-EXPRESSION: Schema = {**TEXT, "meta": "expression"}
+EXPRESSION: Schema = {**TEXT, "meta": {"expression": True}}
 FIELDS: Schema = {"type": "dict", "valuesrules": EXPRESSION}
 
+
+def _key(about: str, schema: Schema, **rules: Any) -> Schema:
+    """The schema of a key, with what the key is for in a few words; `rules` are more rules of Cerberus."""
+    return {**schema, **rules, "meta": {**schema.get("meta", {}), "about": about}}
+
+
 PAYLOAD: Schema = {
-    "format": {"type": ["string", "list"], "allowed": list(FORMATS), "empty": False, "check_with": _is_formats},
-    "each": {"type": ["string", "list"], "empty": False, "schema": EXPRESSION, "meta": "expression"},
-    "event": {**EXPRESSION, "dependencies": "events"},
-    "events": {"type": "list", "empty": False, "schema": TEXT, "dependencies": "event"},
+    "format": _key(
+        "How bodies come: a format, or a list of them, tried in order. Without it: json.",
+        {"type": ["string", "list"], "allowed": list(FORMATS), "empty": False, "check_with": is_formats},
+    ),
+    "each": _key(
+        "An expression from the body to its items, or a list of such steps. Without it: the body itself.",
+        {**EXPRESSION, "type": ["string", "list"], "schema": EXPRESSION},
+    ),
+    "event": _key("An expression over an item: the provider's name for what happened.", EXPRESSION,
+                  dependencies="events"),
+    "events": _key("Every name that the provider documents.", {"type": "list", "empty": False, "schema": TEXT},
+                   dependencies="event"),
+}  # fmt: skip
+EVENT: Schema = {
+    "identifiers": _key("Names and expressions that give text; null and '' are left out.", FIELDS),
+    "data": _key("Names and expressions that give anything JSON has; null is left out.", FIELDS),
 }
 RULE: Schema = {
-    "name": TEXT,
-    "when": EXPRESSION,
-    "emit": {"type": ["string", "dict", "list"], "empty": False, "required": True, "excludes": "ignore"},
-    "ignore": {**TEXT, "required": True, "excludes": ["emit", "list_id", "identifiers", "data"]},
-    "list_id": {**EXPRESSION, "excludes": "ignore"},
-    "identifiers": {**FIELDS, "excludes": "ignore"},
-    "data": {**FIELDS, "excludes": "ignore"},
-}
+    "name": _key("What reports call the rule. Without it: its number, as rules[3].", TEXT),
+    "when": _key("An expression; the rule takes the item if it is true. Without it: everything.", EXPRESSION),
+    "emit": _key("What to emit: a metric, an emission, or a list of these.",
+                 {"type": ["string", "dict", "list"], "empty": False}, required=True, excludes="ignore"),
+    "ignore": _key("The reason why such items become no event, in words.", TEXT, required=True,
+                   excludes=["emit", "list_id", "identifiers", "data"]),
+    "list_id": _key("An expression that gives text: the list that list_unsubscribe is about.", EXPRESSION,
+                    excludes="ignore"),
+    "identifiers": _key("Identifiers of this rule's events, beside those of `event` or in their place.", FIELDS,
+                        excludes="ignore"),
+    "data": _key("Data of this rule's events, beside those of `event` or in their place.", FIELDS, excludes="ignore"),
+}  # fmt: skip
 EMISSION: Schema = {
-    "metric": {**TEXT, "excludes": ["table", "type"]},
-    "table": {**TEXT, "dependencies": "key", "excludes": ["metric", "type"]},
-    "key": {**EXPRESSION, "dependencies": "table"},
-    "type": {**EXPRESSION, "dependencies": "action", "excludes": ["metric", "table"]},
-    "action": {**EXPRESSION, "dependencies": "type"},
-    "reachability_update_type": {**EXPRESSION, "dependencies": ["type", "action"]},
-    "list_id": EXPRESSION,
-    "identifiers": FIELDS,
-    "data": FIELDS,
-}
+    "metric": _key("The metric to emit.", TEXT, excludes=["table", "type"]),
+    "table": _key("The table that holds the metric to emit, or `ignore`.", TEXT,
+                  dependencies="key", excludes=["metric", "type"]),
+    "key": _key("The expression that is looked up in the table.", EXPRESSION, dependencies="table"),
+    "type": _key("An expression: the type of the event, such as channel().", EXPRESSION,
+                 dependencies="action", excludes=["metric", "table"]),
+    "action": _key("An expression: the action of the event.", EXPRESSION, dependencies="type"),
+    "reachability_update_type": _key("An expression, for reachability events: why one cannot be reached.", EXPRESSION,
+                                     dependencies=["type", "action"]),
+    "list_id": _key("An expression that gives text: the list that list_unsubscribe is about.", EXPRESSION),
+    "identifiers": _key("Identifiers of this event, beside those of the rule or in their place.", FIELDS),
+    "data": _key("Data of this event, beside those of the rule or in their place.", FIELDS),
+}  # fmt: skip
 SCALAR: Schema = {"type": ["string", "number", "boolean"], "nullable": True}
 MAPPING: Schema = {
-    "mapping": {"required": True, "check_with": _is_version},
-    "provider": {**TEXT, "required": True, "check_with": _is_provider},
-    "title": TEXT,
-    "docs": TEXT,
-    "reviewed": {**TEXT, "check_with": _is_date},
-    "channels": {"type": "list", "empty": False, "schema": TEXT},
-    "payload": {"type": "dict", "schema": PAYLOAD},
-    "event": {"type": "dict", "schema": {"identifiers": FIELDS, "data": FIELDS}},
-    "tables": {"type": "dict", "valuesrules": {"type": "dict", "empty": False, "valuesrules": SCALAR}},
-    "rules": {"type": "list", "required": True, "empty": False, "schema": {"type": "dict", "schema": RULE}},
-}
+    "mapping": _key("The version of the mapping language: 1.", {"required": True, "check_with": is_version}),
+    "provider": _key("What `rules` and `Engine.apply` call the provider.", TEXT, required=True, check_with=is_provider),
+    "title": _key("The mapping's name, for people.", TEXT),
+    "docs": _key("The provider's page of webhook events.", TEXT),
+    "reviewed": _key("The day on which the file was last compared with that page.", TEXT, check_with=is_date),
+    "channels": _key("The channel types of app.yml that the mapping suits. Without it: any.",
+                     {"type": "list", "empty": False, "schema": TEXT}),
+    "payload": _key("How a body becomes items.", {"type": "dict", "schema": PAYLOAD}),
+    "event": _key("What every event carries.", {"type": "dict", "schema": EVENT}),
+    "tables": _key("The provider's words to metrics, or to other values, by the name of the table.",
+                   {"type": "dict", "valuesrules": {"type": "dict", "empty": False, "valuesrules": SCALAR}}),
+    "rules": _key("From top to bottom; the first whose `when` holds takes the item.",
+                  {"type": "list", "empty": False, "schema": {"type": "dict", "schema": RULE}}, required=True),
+}  # fmt: skip
 METRIC: Schema = {
     "group": {**TEXT, "required": True},
     "type": {**TEXT, "required": True},
@@ -100,7 +133,7 @@ METRIC: Schema = {
     "doubt": TEXT,
 }
 VOCABULARY: Schema = {
-    "vocabulary": {"required": True, "check_with": _is_version},
+    "vocabulary": {"required": True, "check_with": is_version},
     "channel_types": {"type": "list", "required": True, "empty": False, "schema": TEXT},
     "attributable": {"type": "list", "schema": TEXT},
     "metrics": {"type": "dict", "required": True, "valuesrules": {"type": "dict", "schema": METRIC}},
@@ -316,7 +349,7 @@ _KINDS = {"string": "text", "dict": "a mapping", "list": "a list", "number": "a 
 
 
 def _wrong_kind(one: _Fault) -> Diagnostic:
-    allowed, is_expression = one.rule("type"), one.rule("meta") == ["expression"]
+    allowed, is_expression = one.rule("type"), "expression" in one.rule("meta")
     kinds = " or ".join(_KINDS.get(kind, kind) for kind in allowed)
     expected = kinds.replace("text", "a JMESPath expression") if is_expression else kinds
     hint = _expression_hint(one.node) if is_expression else _text_hint(one.node) if allowed == ["string"] else ""

@@ -344,6 +344,7 @@ def _core_schema(text: str) -> object:
 
 # -- syntax faults ----------------------------------------------------------------------------------------------------
 
+_SHOWN = 120  # characters of a value in a hint
 _NEEDS_QUOTES = "@`%*&!{[]}|>'\"#,"
 
 
@@ -358,6 +359,8 @@ def _syntax_fault(source: Source, fault: Any) -> Diagnostic:
         position = min(getattr(fault, "position", 0) or 0, len(source.text))
         return codes.E103.at(source.place(position), problem="a control character stands here", hint="remove it")
     start = min(mark.index, len(source.text))
+    if "nesting depth" in str(fault.problem):  # a limit of its own that newer libyaml has (seen 2026-11)
+        return codes.E107.at(source.place(start), limit=MAX_DEPTH)
     line, column = source.position(start)
     column, hint = _quote_hint(source.line_text(line), column, str(fault))
     return codes.E103.at(source.place(source.starts[line - 1] + column - 1), problem=_problem(fault), hint=hint)
@@ -399,10 +402,15 @@ def _quote_hint(line: str, column: int, problem: str) -> tuple[int, str]:
     if value[:1] == "{" and "flow mapping" in problem and re.match(r"\{ *\w+:", value):
         return column, "within {...} a value with brackets, braces or commas needs quotes; or write the keys on lines"
     if value and value[0] in _NEEDS_QUOTES:
-        return start + 1, f"a value that begins with {value[0]} needs quotes: {quoted(value)}"
+        return start + 1, f"a value that begins with {value[0]} needs quotes: {quoted(shortened(value))}"
     if "mapping values" in problem and ": " in value:
-        return column, f"a value with ': ' in it needs quotes: {quoted(value)}"
+        return column, f"a value with ': ' in it needs quotes: {quoted(shortened(value))}"
     return column, ""
+
+
+def shortened(value: str) -> str:
+    """A value as a hint may repeat it."""
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
 
 
 def quoted(value: str) -> str:

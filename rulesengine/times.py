@@ -19,9 +19,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
 # 100,000,000,000 is the year 5138 in seconds and 1973 in milliseconds; 631,152,000,000 milliseconds is 1990.
-_SECONDS_END = 100_000_000_000
+SECONDS_END = 100_000_000_000
 _MILLISECONDS_START = 631_152_000_000
-_MILLISECONDS_END = 1_000 * _SECONDS_END
+_MILLISECONDS_END = 1_000 * SECONDS_END
 
 _DIGITS = re.compile(r"([0-9]{1,19})(?:\.[0-9]{1,20})?")
 _ISO = re.compile(
@@ -43,9 +43,9 @@ def epoch(value: str | int | float) -> int:
     number = _number(value)
     if number is None and isinstance(value, str):
         return _from_iso(value)
-    if number is not None and 0 <= number < _SECONDS_END:
+    if number is not None and 0 <= number < SECONDS_END:
         return int(number)
-    if number is not None and _SECONDS_END <= number < _MILLISECONDS_END:
+    if number is not None and SECONDS_END <= number < _MILLISECONDS_END:
         raise FunctionFault(f"epoch() got {shown(value)}, which can only be milliseconds: use epoch_ms()")
     raise FunctionFault(f"epoch() got {shown(value)}, which is no time in seconds since 1970")
 

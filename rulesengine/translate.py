@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from rulesengine import jmes, runtime
-from rulesengine.analysis import literal_list, type_of
+from rulesengine.analysis import type_of
 from rulesengine.errors import FunctionFault
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import Tree
+from rulesengine.narrowing import literal_list
 from rulesengine.signatures import Function, bind
 from rulesengine.writer import PLAIN_WORD, Namespace, Origin, Writer
 

@@ -10,26 +10,66 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rulesengine import codes
-from rulesengine.analysis import type_of
+from rulesengine.analysis import evaluate, sure_failure
 from rulesengine.diagnostics import Diagnostic, did_you_mean, listed
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD, Standard, Tree
 from rulesengine.model import Expression
+from rulesengine.possible import listed_types
 from rulesengine.signatures import Function
 
-# What other languages call functions of ours.
+# What other languages and tools call functions of ours, or what to write in their place.
 _FOREIGN_FUNCTIONS = {
-    "downcase": "lower", "tolower": "lower", "lowercase": "lower", "to_lower": "lower",
-    "upcase": "upper", "toupper": "upper", "uppercase": "upper", "to_upper": "upper",
-    "strip": "trim", "parse_json": "from_json", "json_parse": "from_json", "parse_timestamp": "epoch",
-    "to_timestamp": "epoch", "coalesce": "not_null", "default": "not_null", "len": "length", "size": "length",
-    "sha256": "hash", "concat": "join", "regex_match": "matches", "match": "matches", "split_part": "split",
-    "string": "text", "str": "text", "number": "to_number", "int": "to_number", "startswith": "starts_with",
-    "endswith": "ends_with", "includes": "contains",
+    **dict.fromkeys(("downcase", "tolower", "lowercase", "to_lower", "lcase", "tolowercase"), "lower"),
+    **dict.fromkeys(("upcase", "toupper", "uppercase", "to_upper", "ucase", "touppercase"), "upper"),
+    **dict.fromkeys(("strip", "trim_space", "trimspace", "strip_whitespace"), "trim"),
+    **dict.fromkeys(("parse_json", "json_parse", "json", "json_decode", "loads", "fromjson"), "from_json"),
+    **dict.fromkeys(
+        (
+            "parse_timestamp",
+            "to_timestamp",
+            "timestamp",
+            "to_unix",
+            "unix_timestamp",
+            "to_epoch",
+            "ts_parse",
+            "parse_time",
+            "totimestamp",
+        ),
+        "epoch",
+    ),
+    **dict.fromkeys(("parse_date", "date_parse", "strptime", "format_date", "strftime", "to_date", "date"), "epoch_at"),
+    **dict.fromkeys(("coalesce", "default", "ifnull", "nvl", "isnull", "if_null", "first_not_null"), "not_null"),
+    **dict.fromkeys(("len", "size", "count", "strlen"), "length"),
+    **dict.fromkeys(("sha256", "sha1", "md5", "digest"), "hash"),
+    **dict.fromkeys(("concat", "concat_ws", "joined"), "join"),
+    **dict.fromkeys(("regex_match", "match", "regexp", "regexp_like", "regex_matches", "re_match", "test"), "matches"),
+    **dict.fromkeys(("substr", "substring", "regex_extract", "regexp_extract", "extract", "regex_capture"), "capture"),
+    **dict.fromkeys(("split_part", "explode", "tokenize"), "split"),
+    **dict.fromkeys(("string", "str", "tostring", "to_str", "to_text"), "text"),
+    **dict.fromkeys(("number", "int", "float", "tonumber", "to_int", "parse_int", "parseint"), "to_number"),
+    **dict.fromkeys(("startswith", "has_prefix"), "starts_with"),
+    **dict.fromkeys(("endswith", "has_suffix"), "ends_with"),
+    **dict.fromkeys(("includes", "has", "in", "any_of", "is_in", "one_of"), "contains"),
+    **dict.fromkeys(("replace_all", "regex_replace", "gsub", "sub"), "replace"),
+    **dict.fromkeys(("get", "map_value", "table", "vlookup", "translate"), "lookup"),
+    **dict.fromkeys(("format_phone", "phone", "to_e164", "normalize_phone"), "e164"),
+    **dict.fromkeys(("uuid", "uuid5", "make_id"), "stable_id"),
+}
+_INSTEAD = {
+    **dict.fromkeys(("if", "iif", "case", "cond", "when"), "a choice is written condition && a || b"),
+    **dict.fromkeys(("exists", "is_null", "isset", "present", "defined", "empty", "is_empty"),
+                    "a field stands for itself: it holds where it is neither null nor empty"),
+    **dict.fromkeys(("eq", "equals", "equal", "ne"), "comparisons are written a == 'b', a != 'b'"),
+    **dict.fromkeys(("and", "or", "not"), "write &&, || and !(...)"),
+    **dict.fromkeys(("first", "last", "head", "nth", "element_at"), "an element of a list is taken by [0], [-1]"),
+    **dict.fromkeys(("now", "today", "utcnow", "current_timestamp"),
+                    "events carry the time that the payload gives; request().received_at is when it came"),
+    **dict.fromkeys(("add", "plus", "div", "divide", "multiply", "mul", "minus"), "JMESPath has no arithmetic"),
 }  # fmt: skip
 _WORDS = {"true": "true", "false": "false", "null": "null", "none": "null", "nil": "null"}
-# What the functions of JMESPath itself yield, where it is always the same; jmespath does not say.
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")  # any other field can only be written in double quotes
+_KEYS = ("string", "number", "boolean")  # what tables are asked for
 _ORDINALS = ("first", "second", "third", "next")
 
 
@@ -69,17 +109,24 @@ def _check_call(
         return  # see _check_method
     place, name = expression.place_of(call), call.value
     if name in STANDARD:
-        yield from _check_standard(expression, call, STANDARD[name])
+        found = list(_check_standard(expression, call, STANDARD[name]))
+        yield from found or _check_outcome(expression, call)
     elif name not in FUNCTIONS:
-        known = [*FUNCTIONS, *STANDARD]
-        foreign = _FOREIGN_FUNCTIONS.get(name.lower())
-        hint = f"did you mean {foreign!r}?" if foreign else did_you_mean(name, known)
-        yield codes.E302.at(place, name=name, hint=hint)
+        yield codes.E302.at(place, name=name, hint=_instead_of(name))
     elif name == "parent" and not has_parent and not call.children:
         yield codes.E317.at(place)
     else:
-        yield from _check_added(expression, call, FUNCTIONS[name])
-        yield from _check_table(expression, call, tables)
+        found = [*_check_added(expression, call, FUNCTIONS[name]), *_check_table(expression, call, tables)]
+        yield from found or _check_outcome(expression, call)
+
+
+def _instead_of(name: str) -> str:
+    """A hint for a function that there is not: ours of another name, or what to write."""
+    ours = _FOREIGN_FUNCTIONS.get(name.lower())
+    if ours is not None:
+        signature = FUNCTIONS[ours].signature if ours in FUNCTIONS else STANDARD[ours].signature
+        return f"did you mean {ours!r}? {signature}"
+    return _INSTEAD.get(name.lower()) or did_you_mean(name, [*FUNCTIONS, *STANDARD])
 
 
 def _check_standard(expression: Expression, call: Tree, function: Standard) -> Iterator[Diagnostic]:
@@ -130,29 +177,24 @@ def _check_argument(
 def _check_type(
     expression: Expression, call: Tree, signature: str, number: int, types: Sequence[str], argument: Tree
 ) -> Iterator[Diagnostic]:
-    """A literal, or what can only be a boolean, where another type is wanted."""
-    found = type_of(argument)
-    wanted = {one.split("-")[0] for one in types}
-    if wanted == {"expref"} and found != "expref":
-        found = "a value"
-    if found is None or "any" in wanted or found in wanted or (found == "null" and call.value in FUNCTIONS):
+    """An argument that cannot be of a type that is wanted."""
+    given, wanted = evaluate(argument).types, {one.split("-")[0] for one in types}
+    if "any" in wanted or given & wanted or not given or (given == {"null"} and call.value in FUNCTIONS):
         return
-    expected = " or ".join(types)
-    hint = f"write '{argument.value}' for the text" if _is_number(argument) and "string" in wanted else signature
+    found = "a value" if wanted == {"expref"} else " or ".join(sorted(given - {"null"} or given))
+    is_number = argument.kind == "literal" and given == {"number"}
+    hint = f"write '{argument.value}' for the text" if is_number and "string" in wanted else signature
     hint = f"write &{argument.value}" if "expref" in wanted and argument.kind == "field" else hint
     yield codes.E323.at(
-        expression.place_of(argument), name=call.value, expected=expected, position=_ORDINALS[min(number, 3)],
-        found=found, hint=hint,
+        expression.place_of(argument), name=call.value, expected=" or ".join(types),
+        position=_ORDINALS[min(number, 3)], found=found, hint=hint,
     )  # fmt: skip
-
-
-def _is_number(tree: Tree) -> bool:
-    return tree.kind == "literal" and type_of(tree) == "number"
 
 
 def _check_table(expression: Expression, call: Tree, tables: Sequence[str] | None) -> Iterator[Diagnostic]:
     if call.value != "lookup" or len(call.children) != 2:
         return
+    yield from _check_type(expression, call, FUNCTIONS["lookup"].signature, 1, _KEYS, call.children[1])
     name, place = call.children[0], expression.place_of(call.children[0])
     if name.kind != "literal" or not isinstance(name.value, str):
         signature = FUNCTIONS["lookup"].signature
@@ -163,11 +205,20 @@ def _check_table(expression: Expression, call: Tree, tables: Sequence[str] | Non
 
 
 def _check_contains(expression: Expression, call: Tree) -> Iterator[Diagnostic]:
-    """`contains(event, ['a', 'b'])`: nothing contains a list that is written out, but a list of lists."""
+    """`contains(event, ['a', 'b'])`, `contains('bounce', event)`: what is written out is sought in what is not."""
     searched, sought = call.children
     written = sought.kind == "multi_select_list" or (sought.kind == "literal" and isinstance(sought.value, list))
-    if written and searched.kind not in ("literal", "multi_select_list"):
+    is_word = searched.kind == "literal" and isinstance(searched.value, str) and _PLAIN_NAME.match(searched.value)
+    if (written and searched.kind not in ("literal", "multi_select_list")) or (is_word and sought.kind != "literal"):
         yield codes.E326.at(expression.place_of(call))
+
+
+def _check_outcome(expression: Expression, call: Tree) -> Iterator[Diagnostic]:
+    """A call that fails whatever the payload: run with its arguments, which are known."""
+    problem = sure_failure(call)
+    if problem is not None:
+        written = [one for one in call.children if one.kind == "literal"]
+        yield codes.E344.at(expression.span_of(written[0] if written else call), problem=problem)
 
 
 def check_traps(expression: Expression) -> Iterator[Diagnostic]:
@@ -177,14 +228,42 @@ def check_traps(expression: Expression) -> Iterator[Diagnostic]:
         yield _reference(expression, expression.tree)
     for part in expression.tree.walk():
         yield from _check_references(expression, part)
+        if part.kind == "function_expression":
+            yield from _check_quotes(expression, part)
         if part.kind == "comparator":
             yield from _check_comparison(expression, part)
+        elif part.kind in ("and_expression", "or_expression"):
+            yield from _check_words(expression, part)
         elif part.kind == "literal":
             yield from _check_literal(expression, part)
-        elif part.kind == "function_expression" and part.value == "to_string":
+        elif part.kind == "function_expression" and part.value == "to_string" and _may_be_null(part):
             yield codes.W305.at(expression.place_of(part))
         elif part.kind == "subexpression" and part.children[0].kind == "not_expression":
             yield from _check_negation(expression, part)
+
+
+def _may_be_null(call: Tree) -> bool:
+    return any("null" in evaluate(argument).types for argument in call.children)
+
+
+def _check_words(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
+    """`phone || null`: a field named null."""
+    for side in part.children:
+        if side.kind == "field" and not side.quoted and side.value in ("null", "true", "false"):
+            yield codes.E328.at(expression.place_of(side), name=side.value, value=side.value)
+
+
+# Where these functions take a text that is mostly written out: from which argument on.
+_WRITTEN_FROM = {"join": 0, "contains": 1, "starts_with": 1, "ends_with": 1, "split": 1, "replace": 1,
+                 "trim_prefix": 1, "trim_suffix": 1}  # fmt: skip
+
+
+def _check_quotes(expression: Expression, call: Tree) -> Iterator[Diagnostic]:
+    """`split(tags, ",")`: a field named as text is, where text is wanted."""
+    first = _WRITTEN_FROM.get(call.value, len(call.children))
+    for argument in call.children[first : first + 1 if first == 0 else None]:
+        if argument.quoted and (_PLAIN_NAME.match(argument.value) or not re.search(r"\w", argument.value)):
+            yield codes.E321.at(expression.place_of(argument), name=argument.value)
 
 
 def _check_references(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
@@ -210,15 +289,21 @@ def _check_comparison(expression: Expression, part: Tree) -> Iterator[Diagnostic
 
 
 def _check_types(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
-    """Sides of which each can only have one type, and not the same: `length(tags) == '5'`."""
-    left, right = (type_of(side) for side in part.children)
-    if part.value not in ("eq", "ne") or None in (left, right) or "null" in (left, right) or left == right:
+    """Sides that never have the same type: `length(tags) == '5'`, or in an order what has none."""
+    types = [evaluate(side).types - {"null"} for side in part.children]
+    wanted = types[0] & types[1] if part.value in ("eq", "ne") else types[0] & types[1] & {"number", "string"}
+    if wanted or not all(types):
         return
     literal = next((side for side in part.children if side.kind == "literal"), None)
     hint = ""
-    if literal is not None and {left, right} == {"number", "string"}:
-        hint = f"write `{literal.value}`" if isinstance(literal.value, str) else f"write '{literal.value}'"
-    yield codes.E330.at(expression.place_of(part), left=f"a {left}", right=f"a {right}", hint=hint)
+    if literal is not None and types[0] ^ types[1] == {"number", "string"}:
+        hint = f"write `{literal.value}`" if _is_number(literal.value) else f"write '{literal.value}'"
+    left, right = map(listed_types, types)
+    yield codes.E330.at(expression.span_of(part), left=left, right=right, hint=hint)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value) is not None
 
 
 def _check_literal(expression: Expression, part: Tree) -> Iterator[Diagnostic]:

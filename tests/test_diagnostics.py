@@ -90,10 +90,13 @@ def test_order_is_stable_and_repetitions_are_said_once() -> None:
 
 
 def test_many_diagnostics_are_bounded() -> None:
-    many = [codes.E104.at(place(line), key="a", line=1) for line in range(2, SHOWN_AT_MOST + 7)]
-    text = render(many)
+    """What is not shown is counted by code, the most frequent first."""
+    many = [codes.E104.at(place(line), key="a", line=1) for line in range(2, SHOWN_AT_MOST + 4)]
+    few = [codes.E107.at(place(SHOWN_AT_MOST + line), limit=1) for line in range(9, 12)]
+    others = [codes.E106.at(place(SHOWN_AT_MOST + line), limit=1) for line in range(9, 11)]
+    text = render([*few, *many, *others])
     assert text.count("error E104") == SHOWN_AT_MOST
-    assert text.endswith("... and 5 more\n")
+    assert text.endswith("\n... and 7 more: 3 E107, 2 E104, 2 E106\n")
 
 
 def test_caret_stands_under_the_place_in_a_long_line() -> None:

@@ -170,7 +170,7 @@ USES: dict[str, dict[str, Any]] = {
     "key": {"tables": {"t": {"a": "open", "b": "ignore"}}, "rules": [{"emit": {"table": "t", "key": "x"}}]},
     "default": {"tables": {"t": {"default": "ignore"}}, "rules": [{"emit": {"table": "t", "key": "x"}}]},
     "event": {"payload": {"event": "x", "events": ["a"]}, "rules": [{"when": "x == 'a'", "emit": "open"}]},
-    "step": {"payload": {"each": ["@", "abs(x)"]}, "rules": [{"emit": "open"}]},
+    "step": {"payload": {"each": ["@", "from_json(x)"]}, "rules": [{"emit": "open"}]},
     "items": {"payload": {"each": "x"}, "rules": [{"when": "abs(@) == `1`", "emit": "open"}]},
     "order": {"rules": [{"when": "x > `5` || sort([x, y])", "emit": "open"}, {"emit": "click"}]},
 }  # fmt: skip

@@ -17,6 +17,7 @@ payload: {each: events, event: kind, events: [open]}
 event:
   identifiers: {email: to.email}
   data:
+    ts: at
     first: tags[0]
     inner: msg.id
     each: clicks[*].url
@@ -26,7 +27,14 @@ rules:
     emit: open
 """
 APP = "channel: {type: email, metrics: {engagement: [open]}}\n"
-ITEM = {"kind": "open", "to": {"email": "ann@example.com"}, "tags": ["a"], "msg": {"id": 1}, "clicks": [{"uri": "x"}]}
+ITEM = {
+    "kind": "open",
+    "at": 1513299569,
+    "to": {"email": "ann@example.com"},
+    "tags": ["a"],
+    "msg": {"id": 1},
+    "clicks": [{"uri": "x"}],
+}
 
 
 def advice(folder: Path, *items: object) -> list[tuple[str, int, int]]:
@@ -47,11 +55,12 @@ def advice(folder: Path, *items: object) -> list[tuple[str, int, int]]:
     [
         ([ITEM], []),
         ([], []),
-        ([{**ITEM, "msg": {"ids": 1}}], [("W501", 8, 16), ("W501", 10, 28)]),
+        ([{**ITEM, "msg": {"ids": 1}}], [("W501", 9, 16), ("W501", 11, 28)]),
         ([{**ITEM, "msg": None}], []),  # nothing is known of what lies below
         ([{**ITEM, "msg": {}}, ITEM], []),  # one that has it is enough
-        ([{**ITEM, "kind": "shut"}], [("W502", 3, 38), ("W503", 11, 1)]),
-        ([{**ITEM, "to": {"mail": "x"}}, ITEM], [("W503", 13, 11)]),
+        ([{**ITEM, "kind": "shut"}], [("W502", 3, 38), ("W504", 3, 47), ("W503", 12, 1)]),
+        ([{**ITEM, "to": {"mail": "x"}}, ITEM], [("W503", 14, 11)]),
+        ([ITEM, {**ITEM, "at": 1513299569123}], [("W505", 7, 9)]),
     ],
 )
 def test_advice(tmp_path: Path, items: list[object], expected: list[tuple[str, int, int]]) -> None:
@@ -71,3 +80,31 @@ def test_samples_must_be_a_folder(tmp_path: Path) -> None:
     advice(tmp_path)
     paths = [str(tmp_path / "m.yml"), "--app", str(tmp_path / "app.yml"), "--samples", str(tmp_path / "nowhere")]
     assert CliRunner().invoke(main, ["check", *paths]).exit_code == 2
+
+
+CASES = """\
+cases:
+  - about: an open
+    payload: {events: [{kind: open, at: 1, to: {email: ann@example.com}, msg: {ids: 1}, tags: [a], clicks: []}]}
+  - about: no JSON
+    body: "{bad"
+    expect: {rejected: [E501]}
+"""
+
+
+def test_the_cases_beside_a_mapping_are_samples(tmp_path: Path) -> None:
+    """Of fields and of events that could be emitted; their outcomes are told elsewhere."""
+    (tmp_path / "m.yml").write_text(MAPPING.replace("[open]", "[open, shut, gone]") + "  - ignore: the rest\n")
+    (tmp_path / "app.yml").write_text(APP)
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "cases.yml").write_text(CASES)
+    result = CliRunner().invoke(main, ["check", str(tmp_path / "m.yml"), "--app", str(tmp_path / "app.yml")])
+    assert result.exit_code == 0
+    assert [line.split(": ")[1:3] for line in result.stdout.splitlines() if "advice W" in line] == [
+        ["advice W501", "no sample has 'msg.id'"],
+        ["advice W501", "no sample has 'msg.id'"],
+    ]
+    (tmp_path / "m" / "cases.yml").write_text("cases:\n  - payload: {events: [{kind: shut, msg: {id: 1}}]}\n")
+    result = CliRunner().invoke(main, ["check", str(tmp_path / "m.yml"), "--app", str(tmp_path / "app.yml")])
+    assert "m.yml:3:47: advice W504: no sample has the documented events open\n" in result.stdout
+    assert "gone" not in result.stdout.split("W504")[1].splitlines()[0]

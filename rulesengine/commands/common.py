@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
 
 from rulesengine import loading
-from rulesengine.diagnostics import Diagnostic, has_errors, in_order, render
+from rulesengine.diagnostics import COLOURED, PLAIN, Diagnostic, Style, has_errors, in_order, render
 from rulesengine.engine import Engine
 from rulesengine.errors import InvalidMapping
 from rulesengine.loading import Files
@@ -29,6 +31,12 @@ def app_options(command: _F) -> _F:
 def counted(number: int, word: str, many: str = "") -> str:
     """`1 error`, `2 errors`; `many` is the plural where it is not made with s."""
     return f"{number} {word if number == 1 else many or word + 's'}"
+
+
+def style_for(stream: TextIO, color: str = "auto") -> Style:
+    """How diagnostics look on a stream: `always` or `never` in colours, or as its terminal and its user want it."""
+    wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return COLOURED if color == "always" or (color == "auto" and wanted) else PLAIN
 
 
 def gather(mappings: Sequence[str], app: str, vocabulary: str | None) -> Files:
@@ -55,7 +63,8 @@ def load(mapping: str, app: str, vocabulary: str | None, limits: Limits = DEFAUL
 
 def fail(diagnostics: Sequence[Diagnostic], status: int) -> NoReturn:
     """Show diagnostics on standard error and end the program."""
-    click.echo(render(diagnostics), err=True, nl=False)
+    style = style_for(sys.stderr)
+    click.echo(render(diagnostics, style), err=True, nl=False, color=style != PLAIN)
     if has_errors(diagnostics):
         click.echo(counted(len(in_order(diagnostics)), "error"), err=True)
     raise SystemExit(status)

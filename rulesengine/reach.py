@@ -1,0 +1,136 @@
+"""Which rules the documented events reach: events no rule takes, rules no event reaches, rules shadowed by others.
+
+A rule is seen once for each documented event, with the name known, and what its own `when` says of the item. Of a
+condition that depends on more, nothing is claimed: the rule may take the item, and so may those below it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from rulesengine import codes
+from rulesengine.analysis import Facts, evaluate
+from rulesengine.conditions import mentioned
+from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed
+from rulesengine.emissions import Subject, decided
+from rulesengine.jmes import Tree
+from rulesengine.model import Expression, Rule
+from rulesengine.narrowing import Parts, assume, joined
+from rulesengine.possible import of
+
+# For each rule the documented events that may reach it on its own account, each with all that is then known in it.
+Reached = Sequence[Mapping[str, Facts]]
+
+
+def reached(subject: Subject) -> Reached:
+    """What may reach each rule, were it alone: rules above may still take it.
+
+    Without documented events there is one entry, with the empty name, for whatever takes the rule.
+    """
+    event = subject.mapping.payload.event
+    tree = event.tree if event is not None else None
+    names = {one.value: _known(tree, one.value) for one in subject.mapping.payload.events} or {"": {}}
+    return [dict(_reaching(rule, tree, names)) for rule in subject.mapping.rules]
+
+
+def _known(event: Tree | None, name: str) -> Parts:
+    """The knowledge that an item's event has this name; a provider that numbers its events may send numbers."""
+    if event is None:
+        return {}
+    try:
+        number = json.loads(name) if name[-1:].isdigit() else name
+    except ValueError:
+        number = name
+    return {event.key: of(name, number if isinstance(number, int | float) else name)}
+
+
+def _reaching(rule: Rule, event: Tree | None, names: Mapping[str, Parts]) -> Iterator[tuple[str, Facts]]:
+    inside = assume(rule.when.tree if rule.when else None)
+    for name, known in names.items():
+        if decided(rule, Facts(known)) is False:
+            continue
+        facts = Facts(joined(inside, known))
+        is_contradiction = any(part.is_empty for part in facts.parts.values())
+        if not is_contradiction and (event is None or not evaluate(event, facts).is_empty):
+            yield name, facts
+
+
+def check_events_taken(subject: Subject, reached: Reached) -> Iterator[Diagnostic]:
+    """Documented events that no rule takes in this app."""
+    here = [rule for rule in subject.mapping.rules if not subject.is_for_another_channel(rule)]
+    taken = {name for rule in here for name in reached[rule.index]}
+    for event in subject.mapping.payload.events:
+        if event.value not in taken:
+            yield codes.E310.at(event.place, event=event.value)
+
+
+def check_rules_reached(subject: Subject, reached: Reached) -> Iterator[Diagnostic]:
+    """Rules that no documented event reaches, and rules whose events those above take, in an app of any channel."""
+    *above_last, _ = subject.mapping.rules or (None,)
+    yield from (codes.E334.at(rule.place) for rule in above_last if rule.takes_all)
+    for rule in subject.mapping.rules:
+        above = subject.mapping.rules[: rule.index]
+        if rule.takes_all or any(one.takes_all for one in above):
+            continue  # the last one takes what is not documented; what stands below another one is told there
+        events = reached[rule.index]
+        takers = {name: _taker(above, name, facts, reached) for name, facts in events.items()}
+        if not events:
+            yield _unreached(subject, rule)
+        elif all(takers.values()):
+            yield _shadowed(rule, takers)
+        else:
+            yield from _lost(subject, rule, takers)
+
+
+def _taker(above: Sequence[Rule], name: str, facts: Facts, reached: Reached) -> Rule | None:
+    """The rule above that surely takes what reaches a rule under these facts."""
+    return next((one for one in above if name in reached[one.index] and decided(one, facts)), None)
+
+
+def _unreached(subject: Subject, rule: Rule) -> Diagnostic:
+    event, documented = subject.mapping.payload.event, [one.value for one in subject.mapping.payload.events]
+    words = mentioned(rule.when.tree, event.tree) if rule.when and event and event.tree else []
+    strange = [word for word in words if word not in documented]
+    hint = next((found for word in strange if (found := did_you_mean(word, documented))), "")
+    return codes.E311.at(rule.place if rule.when is None else rule.when.place, hint=hint or None)
+
+
+def _shadowed(rule: Rule, takers: dict[str, Rule | None]) -> Diagnostic:
+    """The rules that together take everything, and for each an event that shows it."""
+    above = {one.index: (one.label, name) for name, one in reversed(takers.items()) if one is not None}
+    labels = [label for _, (label, _) in sorted(above.items())]
+    witnesses = [f"{label} takes {name!r}" for _, (label, name) in sorted(above.items()) if name]
+    hint = f"{listed(witnesses)}: move this rule up, or remove it" if witnesses else None
+    return codes.E312.at(rule.place, rules=listed(labels), take="takes" if len(labels) == 1 else "take", hint=hint)
+
+
+def _lost(subject: Subject, rule: Rule, takers: dict[str, Rule | None]) -> Iterator[Diagnostic]:
+    """Events that a rule names and never gets, where it would make something else of them."""
+    for name, taker in takers.items():
+        place = _named_at(subject, rule, name)
+        if taker is not None and place is not None and _what(taker) != _what(rule):
+            yield codes.W307.at(place, event=name, rule=taker.label)
+
+
+def _what(rule: Rule) -> object:
+    """What becomes of an item, as far as two rules can be compared."""
+    names = [(one.metric and one.metric.value, one.table and one.table.value) for one in rule.emissions]
+    computed = [part.text for one in rule.emissions for part in (one.key, one.type, one.action, one.update) if part]
+    return rule.ignore is None, names, computed
+
+
+def _named_at(subject: Subject, rule: Rule, name: str) -> Place | None:
+    """Where a condition compares the event with this name."""
+    event = subject.mapping.payload.event
+    if rule.when is None or event is None or event.tree is None or name not in mentioned(rule.when.tree, event.tree):
+        return None
+    return _place_of_text(rule.when, name)
+
+
+def _place_of_text(when: Expression, text: str) -> Place | None:
+    for part in when.tree.walk() if when.tree is not None else ():
+        value = part.value if part.kind == "literal" else None
+        if value == text or (isinstance(value, list) and text in value):
+            return when.place_of(part)
+    return None
