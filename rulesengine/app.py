@@ -6,11 +6,12 @@ place, and an `App` is made of what could be read, so that mappings are checked 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rulesengine import codes, source
-from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed, nearest, shown
+from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed, nearest, printable, shown
 from rulesengine.source import Node
 from rulesengine.vocabulary import ATTRIBUTABLE, Vocabulary
 
@@ -91,7 +92,9 @@ def _misspelt(node: Node, missing: str) -> str | None:
 
 def _malformed(node: Node, where: str, expected: str) -> Diagnostic:
     found = "nothing" if node.data is None else f"{shown(node.data)}"
-    return codes.E408.at(node.place, where=where, expected=expected, found=found)
+    is_word = isinstance(node.data, str) and expected.startswith("a list")
+    hint = f"write [{', '.join(re.split('[, ]+', printable(node.text)))}]" if is_word else ""
+    return codes.E408.at(node.place, where=where, expected=expected, found=found, hint=hint)
 
 
 def _check_type(channel: Node, kind: Node | None, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
@@ -127,7 +130,12 @@ def _check_metrics(channel: Node, metrics: Node | None, vocabulary: Vocabulary) 
 def _check_group(name: str, group: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
     assert isinstance(group.children, list)
     allowed = vocabulary.groups[name]
+    seen: dict[object, Node] = {}
     for metric in group.children:
+        if isinstance(metric.data, str) and metric.data in seen:
+            line = seen[metric.data].place.line
+            yield codes.W405.at(metric.place, metric=metric.data, group=name, line=line)
+        seen.setdefault(metric.text, metric)
         if not isinstance(metric.data, str):
             yield _malformed(metric, f"channel.metrics.{name}", "a list of metrics")
         elif metric.data in allowed:

@@ -336,6 +336,12 @@ W404 = Code(
     "{metric!r} is attributable, and no mapping of this app emits it",
     "emit it by a rule, or take it out of attributable",
 )
+W405 = Code(
+    "W405",
+    "metric listed twice",
+    "{metric!r} is listed in line {line} already, under {group}",
+    "remove one of the two",
+)
 W501 = Code("W501", "field that no sample has", "no sample has {path!r}")
 W502 = Code(
     "W502",

@@ -89,7 +89,7 @@ def _check_together(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
     beyond = NOTHING.knowing(assume(left, holds=not is_or))
     if truth(evaluate(right, beyond)) is is_or:
         code, other = (codes.E337, "&&") if is_or else (codes.E336, "||")
-        why = f"what stands before {_OPERATORS[part.kind]} leaves no other way"
+        why = "it does wherever what stands before || does not" if is_or else "it contradicts what stands before &&"
         yield code.at(expression.span_of(right), why=why, hint=f"was {other} meant?")
 
 

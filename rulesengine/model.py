@@ -380,6 +380,7 @@ _HINTS = (
     (re.compile(r"[+*/%-]\s"), "JMESPath has no arithmetic"),
     (re.compile(r"'"), "text is written '...'; a quote inside is \\'"),
 )
+_BEFORE = ("not ", "<", "==")  # read already, and part of what is wrong
 _HYPHENATED = re.compile(r"[A-Za-z_]\w*(?:-\w+)+")
 
 
@@ -393,5 +394,6 @@ def _syntax_hint(text: str, offset: int) -> tuple[int, int, str]:
         found = pattern.match(text, offset)
         if found:
             number = re.match(r"\d+(?:\.\d+)?", text[offset:])
-            return offset, 1, hint.format(found=number.group() if number else found.group())
+            back = next((len(word) for word in _BEFORE if text[:offset].endswith(word)), 0)
+            return offset - back, 1 + back, hint.format(found=number.group() if number else found.group())
     return offset, 1, ""

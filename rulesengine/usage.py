@@ -45,7 +45,7 @@ _FOREIGN_FUNCTIONS = {
     **dict.fromkeys(("concat", "concat_ws", "joined"), "join"),
     **dict.fromkeys(("regex_match", "match", "regexp", "regexp_like", "regex_matches", "re_match", "test"), "matches"),
     **dict.fromkeys(("substr", "substring", "regex_extract", "regexp_extract", "extract", "regex_capture"), "capture"),
-    **dict.fromkeys(("split_part", "explode", "tokenize"), "split"),
+    **dict.fromkeys(("explode", "tokenize"), "split"),
     **dict.fromkeys(("string", "str", "tostring", "to_str", "to_text"), "text"),
     **dict.fromkeys(("number", "int", "float", "tonumber", "to_int", "parse_int", "parseint"), "to_number"),
     **dict.fromkeys(("startswith", "has_prefix"), "starts_with"),
@@ -57,6 +57,7 @@ _FOREIGN_FUNCTIONS = {
     **dict.fromkeys(("uuid", "uuid5", "make_id"), "stable_id"),
 }
 _INSTEAD = {
+    "split_part": "write split(text, separator)[0]: parts are counted from 0",
     **dict.fromkeys(("if", "iif", "case", "cond", "when"), "a choice is written condition && a || b"),
     **dict.fromkeys(("exists", "is_null", "isset", "present", "defined", "empty", "is_empty"),
                     "a field stands for itself: it holds where it is neither null nor empty"),
