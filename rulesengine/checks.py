@@ -17,7 +17,7 @@ from dataclasses import replace
 from rulesengine import codes
 from rulesengine.analysis import evaluate
 from rulesengine.app import App
-from rulesengine.diagnostics import Diagnostic, did_you_mean, listed
+from rulesengine.diagnostics import Diagnostic, did_you_mean, listed, shown
 from rulesengine.emissions import (
     Subject,
     check_explicit,
@@ -31,9 +31,9 @@ from rulesengine.emissions import (
 from rulesengine.idle import check_idle
 from rulesengine.jmes import Tree
 from rulesengine.lookups import check_entries, check_lacking
-from rulesengine.model import Emission, Expression, Mapping, Rule, Text, leave_open, list_id_of
+from rulesengine.model import Emission, Expression, Field, Mapping, Rule, Text, leave_open, list_id_of
 from rulesengine.narrowing import membership
-from rulesengine.possible import listed_types
+from rulesengine.possible import NULL, listed_types, values_of
 from rulesengine.reach import check_events_taken, check_rules_reached, reached
 from rulesengine.usage import check_calls, check_traps
 from rulesengine.vocabulary import Vocabulary
@@ -120,7 +120,9 @@ _TO_TEXT = {
     "object": "take a field of it",
     "boolean": "condition && 'yes' || 'no' turns it into text",
 }
-_TEXT, _SCALAR = frozenset({"string"}), frozenset({"string", "number", "boolean"})
+_TEXT, _NAME, _SCALAR = (
+    frozenset(types) for types in (["string"], ["string", "number"], ["string", "number", "boolean"])
+)
 
 
 def _types(subject: Subject) -> Iterator[Diagnostic]:
@@ -130,6 +132,13 @@ def _types(subject: Subject) -> Iterator[Diagnostic]:
         if found:
             hint = next((hint for kind, hint in _TO_TEXT.items() if kind in found), "")
             yield codes.E333.at(expression.place, where=expression.where, found=found, hint=hint)
+    for expression in _per_item(subject):
+        same = _same(expression)
+        if same:
+            yield codes.E345.at(expression.place, where=expression.where, value=same)
+    for part in (part for _, one in subject.emissions() for part in (one.type, one.action)):
+        if part is not None and part.tree is not None and evaluate(part.tree) == NULL:
+            yield codes.E333.at(part.place, where=part.where, found="null", hint="")
     for step in subject.mapping.payload.steps:
         found = _found(step, frozenset({"array", "object"}))
         if found:
@@ -138,6 +147,21 @@ def _types(subject: Subject) -> Iterator[Diagnostic]:
         found = _found(field.expression, frozenset({"number"}))
         if found:
             yield codes.E343.at(field.expression.place, found=found)
+
+
+def _per_item(subject: Subject) -> Iterator[Expression]:
+    """What must differ from item to item: the event's name, the identifiers of every event, the time."""
+    mapping = subject.mapping
+    if mapping.payload.event is not None:
+        yield mapping.payload.event
+    yield from (field.expression for field in mapping.identifiers)
+    yield from (field.expression for layer in data_layers(subject) for field in layer if field.name == "ts")
+
+
+def _same(expression: Expression) -> str:
+    """The value that an expression has for every item, as a message may carry it; empty where it has another."""
+    values = values_of(evaluate(expression.tree)) if expression.tree is not None else None
+    return shown(values[0]) if values is not None and len(values) == 1 and values != [None] else ""
 
 
 def _found(expression: Expression | None, wanted: frozenset[str]) -> str:
@@ -149,16 +173,25 @@ def _found(expression: Expression | None, wanted: frozenset[str]) -> str:
 def _typed(mapping: Mapping) -> Iterator[tuple[Expression, frozenset[str]]]:
     """Identifiers, list_id and the parts of an event are text; an event's name and a table's key may be numbers."""
     if mapping.payload.event is not None:
-        yield mapping.payload.event, _SCALAR
+        yield mapping.payload.event, _NAME
     for rule in mapping.rules:
         for one in rule.emissions:
             parts = (one.type, one.action, one.update, list_id_of(rule, one))
             yield from ((part, _TEXT) for part in parts if part is not None)
             if one.key is not None:
                 yield one.key, _SCALAR
-    fields = (mapping.identifiers, *(rule.identifiers for rule in mapping.rules))
-    own = (one.identifiers for rule in mapping.rules for one in rule.emissions)
-    yield from ((field.expression, _TEXT) for layer in (*fields, *own) for field in layer)
+    yield from ((field.expression, _TEXT) for field in _identifier_fields(mapping))
+
+
+def _identifier_fields(mapping: Mapping) -> list[Field]:
+    """Every field under `identifiers`, of all events, of rules and of single emissions."""
+    emissions = (one for rule in mapping.rules for one in rule.emissions)
+    layers = (
+        mapping.identifiers,
+        *(rule.identifiers for rule in mapping.rules),
+        *(one.identifiers for one in emissions),
+    )
+    return [field for layer in layers for field in layer]
 
 
 def _channels(subject: Subject) -> Iterator[Diagnostic]:

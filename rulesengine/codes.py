@@ -241,6 +241,12 @@ E343 = Code(
     "epoch(...) makes it of a text",
 )
 E344 = Code("E344", "call that always fails", "{problem}")
+E345 = Code(
+    "E345",
+    "value that is the same for every item",
+    "{where} is {value} for every item",
+    "name the field that holds it, without single quotes or backticks",
+)
 
 # -- app.yml and vocabulary -------------------------------------------------------------------------------------------
 E401 = Code(

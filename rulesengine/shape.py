@@ -218,6 +218,8 @@ def _is_news(root: Node, fault: Any) -> bool:
         own = parent.key(fault.field)
         others = [key for name in _names(fault.constraint) if (key := parent.key(name)) is not None]
         return own is not None and bool(others) and own.start > min(key.start for key in others)
+    if fault.code == errors.REQUIRED_FIELD.code and not fault.constraint:
+        return False  # missed only since a key that excludes it has no value
     if fault.code == errors.REQUIRED_FIELD.code:
         either = ("emit", "ignore") if fault.field in ("emit", "ignore") else (fault.field,)
         return fault.field == either[0] and not any(parent.key(name) for name in either)
