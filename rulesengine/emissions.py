@@ -35,9 +35,13 @@ class Subject:
 
     def facts(self, rule: Rule, known: Parts | None = None) -> Facts:
         """What is known inside a rule, its `when` holding, and of more parts if given."""
-        tables = {name: _values(table) for name, table in self.mapping.tables.items()}
-        facts = Facts(assume(rule.when.tree if rule.when else None), self.app.channel, tables)
+        facts = Facts(assume(rule.when.tree if rule.when else None), self.app.channel, self.tables_known)
         return facts.knowing(known) if known else facts
+
+    @property
+    def tables_known(self) -> dict[str, dict[str, object]]:
+        """The values of all tables, for `lookup`."""
+        return {name: _values(table) for name, table in self.mapping.tables.items()}
 
     def is_for_another_channel(self, rule: Rule) -> bool:
         """Whether `channel()` in its `when` keeps a rule from ever taking an item in this app."""

@@ -292,9 +292,11 @@ def ranges(path: str, size: int) -> Iterator[Lines]:
 
     There is none for a file that is to be read from its start on: an empty one, gz, a pipe, one that cannot be read.
     """
+    if not os.path.isfile(path):  # to open a pipe and close it again would lose what is in it
+        return
     try:
         with open(path, "rb", buffering=0) as handle:
-            total = os.fstat(handle.fileno()).st_size if os.path.isfile(path) else 0
+            total = os.fstat(handle.fileno()).st_size
             if _is_gz(path, handle.read(2) if total else b""):
                 return
             start = 0

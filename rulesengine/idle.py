@@ -165,6 +165,7 @@ def _check_choices(expression: Expression) -> Iterator[Diagnostic]:
     for part in expression.tree.walk():
         if part.kind == "or_expression":
             left, right = map(evaluate, part.children)
-            is_default = part.children[1].kind == "literal" or (right != ANY and "boolean" not in right.types)
+            is_literal = part.children[1].kind == "literal" and part.children[1].value is not False
+            is_default = is_literal or (right != ANY and "boolean" not in right.types)
             if true_part(left).types == {"boolean"} and is_default:
                 yield codes.W309.at(expression.span_of(part.children[0]))

@@ -147,7 +147,10 @@ def run_list(program: Program, body: bytes, request: Any, result: Result, decode
         return False
     part, left = Result(), list[int]()
     _run_records(of_fields, records, request, part, left.append, keep=True)
-    part.events = as_data(part.events)
+    try:
+        part.events = as_data(part.events)
+    except RecursionError:  # it goes deeper than reading did; the plain way has no such step
+        return False
     if left:
         try:
             items = decode()

@@ -18,7 +18,7 @@ from rulesengine.emissions import Subject
 from rulesengine.jmes import Tree
 from rulesengine.model import Entry, Expression, Rule, Table
 from rulesengine.possible import FORMS, NONE, Possible, either, values_of
-from rulesengine.reach import Reached
+from rulesengine.reach import Reached, may_be_taken
 from rulesengine.runtime import table_key
 
 
@@ -101,6 +101,8 @@ def _lacking(subject: Subject, reached: Reached) -> Iterator[tuple[Expression, s
         by_event = _keys(reached, use)
         depends = len(set(by_event.values())) > 1
         for event, keys in by_event.items():
+            if use.rule is not None and may_be_taken(subject, use.rule, reached[use.rule.index][event]):
+                continue
             for value in values_of(keys) or ():
                 # '' stands for a value that is missing, which is loud on purpose where no entry takes it.
                 if value not in (None, "") and table_key(value) not in table.entries:

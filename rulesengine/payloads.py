@@ -127,7 +127,7 @@ def _read_despite_numbers(body: bytes, wanted: Wanted | None) -> object:
     try:
         return _JSON.decode(body)
     except msgspec.ValidationError:
-        if wanted is None or body.lstrip()[:1] not in (b"{", b"["):
+        if wanted is None or body.lstrip()[:1] not in (b"{", b"[") or not is_utf8(body):
             raise
     return reader(wanted)(body)
 

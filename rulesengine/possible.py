@@ -107,13 +107,21 @@ def both(one: Possible, other: Possible) -> Possible:
     """What may come where both must hold of it."""
     constants = [value for value in one.constants if other.admits(value)]
     constants += [value for value in other.constants if one.admits(value)]
-    return Possible(frozenset(constants), one.open & other.open, one.forms | other.forms, one.never | other.never)
+    return _plain(frozenset(constants), one.open & other.open, one.forms | other.forms, one.never | other.never)
+
+
+def _plain(
+    constants: frozenset[Constant], kinds: frozenset[str], forms: frozenset[str], never: frozenset[Constant]
+) -> Possible:
+    """The set without what says nothing of the types that are open, so that equal sets compare equal."""
+    kept = frozenset(value for value in never if value[0] in kinds)
+    return Possible(constants, kinds, forms if "string" in kinds else frozenset(), kept)
 
 
 def without(one: Possible, values: Iterable[Constant]) -> Possible:
     """The set but for these values."""
     gone = frozenset(values)
-    return Possible(one.constants - gone, one.open, one.forms, one.never | gone)
+    return _plain(one.constants - gone, one.open, one.forms, one.never | gone)
 
 
 def true_part(one: Possible) -> Possible:

@@ -16,10 +16,10 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import active_children, connection, get_start_method, parent_process
 from typing import BinaryIO, NamedTuple
@@ -72,16 +72,17 @@ def run_in_processes(
     *,
     stdin: BinaryIO | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[Chunk]:
+) -> Generator[Chunk, None, None]:
     """As `stream.run`, in so many processes. Raises `WorkerKilled` when one of them is killed."""
     lines_before = 0
     try:
-        for piece, made in _done(engine, _units(_pieces(engine, tasks, stdin, progress)), jobs):
-            lines_before = 0 if piece.is_start else lines_before
-            yield made.chunk.after(lines_before)
-            lines_before += made.lines
-            if progress is not None and piece.block is None:
-                progress(piece.size)
+        with closing(_done(engine, _units(_pieces(engine, tasks, stdin, progress)), jobs)) as done:
+            for piece, made in done:
+                lines_before = 0 if piece.is_start else lines_before
+                yield made.chunk.after(lines_before)
+                lines_before += made.lines
+                if progress is not None and piece.block is None:
+                    progress(piece.size)
     except BrokenProcessPool:
         raise WorkerKilled("a worker process was killed (out of memory?)") from None
 
@@ -173,7 +174,7 @@ def _run_piece(engine: Engine, piece: _Piece) -> tuple[Chunk, int]:
 # -- the pool ---------------------------------------------------------------------------------------------------------
 
 
-def _done(engine: Engine, units: Iterator[_Unit], jobs: int) -> Iterator[tuple[_Piece, _Made]]:
+def _done(engine: Engine, units: Iterator[_Unit], jobs: int) -> Generator[tuple[_Piece, _Made], None, None]:
     """Every piece with what became of it, in order."""
     most = jobs * _UNITS_A_WORKER
     slots = _new_slots(most)
@@ -202,9 +203,19 @@ def _pool(engine: Engine, slots: _Slots, jobs: int) -> Iterator[ProcessPoolExecu
         with _undisturbed():
             for worker in workers:
                 worker.kill()
+            _end_results(pool)
             pool.shutdown(wait=True, cancel_futures=True)
         raise
     pool.shutdown()
+
+
+def _end_results(pool: ProcessPoolExecutor) -> None:
+    """Let the pool's thread see that no more results come.
+
+    It may wait for the rest of one that a killed worker had begun to send, and the pipe does not end while this process
+    holds its writing end, too. The pool offers no other way to it (Python 3.11 to 3.14, seen 2026-11).
+    """
+    pool._result_queue._writer.close()  # type: ignore[attr-defined]
 
 
 def _new_slots(number: int) -> _Slots:

@@ -16,7 +16,7 @@ from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed
 from rulesengine.emissions import Subject, decided
 from rulesengine.jmes import Tree
 from rulesengine.model import Expression, Rule
-from rulesengine.narrowing import Parts, assume, joined
+from rulesengine.narrowing import Parts, assume, joined, known_as
 from rulesengine.possible import of
 
 # For each rule the documented events that may reach it on its own account, each with all that is then known in it.
@@ -31,7 +31,8 @@ def reached(subject: Subject) -> Reached:
     event = subject.mapping.payload.event
     tree = event.tree if event is not None else None
     names = {one.value: _known(tree, one.value) for one in subject.mapping.payload.events} or {"": {}}
-    return [dict(_reaching(rule, tree, names)) for rule in subject.mapping.rules]
+    nothing = Facts(tables=subject.tables_known)
+    return [dict(_reaching(rule, tree, names, nothing)) for rule in subject.mapping.rules]
 
 
 def _known(event: Tree | None, name: str) -> Parts:
@@ -45,12 +46,14 @@ def _known(event: Tree | None, name: str) -> Parts:
     return {event.key: of(name, number if isinstance(number, int | float) else name)}
 
 
-def _reaching(rule: Rule, event: Tree | None, names: Mapping[str, Parts]) -> Iterator[tuple[str, Facts]]:
+def _reaching(
+    rule: Rule, event: Tree | None, names: Mapping[str, Parts], nothing: Facts
+) -> Iterator[tuple[str, Facts]]:
     inside = assume(rule.when.tree if rule.when else None)
     for name, known in names.items():
-        if decided(rule, Facts(known)) is False:
+        if decided(rule, nothing.knowing(known)) is False:
             continue
-        facts = Facts(joined(inside, known))
+        facts = nothing.knowing(joined(inside, known))
         is_contradiction = any(part.is_empty for part in facts.parts.values())
         if not is_contradiction and (event is None or not evaluate(event, facts).is_empty):
             yield name, facts
@@ -71,8 +74,8 @@ def check_rules_reached(subject: Subject, reached: Reached) -> Iterator[Diagnost
     yield from (codes.E334.at(rule.place) for rule in above_last if rule.takes_all)
     for rule in subject.mapping.rules:
         above = subject.mapping.rules[: rule.index]
-        if rule.takes_all or any(one.takes_all for one in above):
-            continue  # the last one takes what is not documented; what stands below another one is told there
+        if rule.takes_all or any(one.takes_all for one in above) or _takes_others(subject, rule):
+            continue  # what stands below one that takes all is told there
         events = reached[rule.index]
         takers = {name: _taker(above, name, facts, reached) for name, facts in events.items()}
         if not events:
@@ -81,6 +84,18 @@ def check_rules_reached(subject: Subject, reached: Reached) -> Iterator[Diagnost
             yield _shadowed(rule, takers)
         else:
             yield from _lost(subject, rule, takers)
+
+
+# What a sweep over all that is left is for: an event that nobody documents, and items without one.
+_OTHERS = ("\0 any other", None)
+
+
+def _takes_others(subject: Subject, rule: Rule) -> bool:
+    """Whether a rule surely takes what is not documented, so that documented events need not reach it."""
+    event = subject.mapping.payload.event
+    if event is None or event.tree is None:
+        return False
+    return any(decided(rule, Facts(known_as(event.tree, other))) for other in _OTHERS)
 
 
 def _taker(above: Sequence[Rule], name: str, facts: Facts, reached: Reached) -> Rule | None:
@@ -94,6 +109,11 @@ def _unreached(subject: Subject, rule: Rule) -> Diagnostic:
     strange = [word for word in words if word not in documented]
     hint = next((found for word in strange if (found := did_you_mean(word, documented))), "")
     return codes.E311.at(rule.place if rule.when is None else rule.when.place, hint=hint or None)
+
+
+def may_be_taken(subject: Subject, rule: Rule, facts: Facts) -> bool:
+    """Whether a rule above may take what reaches a rule under these facts."""
+    return any(decided(above, facts) is not False for above in subject.mapping.rules[: rule.index])
 
 
 def _shadowed(rule: Rule, takers: dict[str, Rule | None]) -> Diagnostic:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple
@@ -281,7 +281,7 @@ def run(
     *,
     stdin: BinaryIO | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[Chunk]:
+) -> Generator[Chunk, None, None]:
     """What becomes of every block of every task, in input order. `progress` is called with bytes read."""
     with seldom_collected():
         for task in tasks:

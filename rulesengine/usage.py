@@ -69,6 +69,7 @@ _INSTEAD = {
     **dict.fromkeys(("add", "plus", "div", "divide", "multiply", "mul", "minus"), "JMESPath has no arithmetic"),
 }  # fmt: skip
 _WORDS = {"true": "true", "false": "false", "null": "null", "none": "null", "nil": "null"}
+_NAME_LIKE = re.compile(r"[a-z][a-z_]{3,}\Z")  # as events are named, and no set of letters
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")  # any other field can only be written in double quotes
 _KEYS = ("string", "number", "boolean")  # what tables are asked for
 _ORDINALS = ("first", "second", "third", "next")
@@ -209,7 +210,7 @@ def _check_contains(expression: Expression, call: Tree) -> Iterator[Diagnostic]:
     """`contains(event, ['a', 'b'])`, `contains('bounce', event)`: what is written out is sought in what is not."""
     searched, sought = call.children
     written = sought.kind == "multi_select_list" or (sought.kind == "literal" and isinstance(sought.value, list))
-    is_word = searched.kind == "literal" and isinstance(searched.value, str) and _PLAIN_NAME.match(searched.value)
+    is_word = searched.kind == "literal" and isinstance(searched.value, str) and _NAME_LIKE.match(searched.value)
     if (written and searched.kind not in ("literal", "multi_select_list")) or (is_word and sought.kind != "literal"):
         yield codes.E326.at(expression.place_of(call))
 
@@ -320,5 +321,11 @@ def _check_negation(expression: Expression, chain: Tree) -> Iterator[Diagnostic]
     negated, *following = chain.children
     inner = negated.children[0]
     if inner.kind == "field":
-        path = ".".join(str(part.value) if part.kind == "field" else "…" for part in (inner, *following))
+        names = [_as_written(part) if part.kind == "field" else "…" for part in (inner, *following)]
+        path = ".".join(names)
         yield codes.E327.at(expression.place_of(negated), name=inner.value, path=path)
+
+
+def _as_written(field: Tree) -> str:
+    """A field's name as an expression takes it."""
+    return str(field.value) if _PLAIN_NAME.match(field.value) else f'"{field.value}"'

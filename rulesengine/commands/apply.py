@@ -6,8 +6,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -96,7 +96,7 @@ def command(
 
 def _run(
     engine: Engine, tasks: list[Task], jobs: int, stdin: BinaryIO | None, progress: Callable[[int], None] | None
-) -> Iterator[Chunk]:
+) -> Generator[Chunk, None, None]:
     if jobs == 1:
         return stream.run(engine, tasks, stdin=stdin, progress=progress)
     from rulesengine.processes import run_in_processes  # a run in one process need not wait for multiprocessing
@@ -138,11 +138,12 @@ def _provider_of(engine: Engine, provider: str | None) -> Callable[[str], str]:
     return provider_of
 
 
-def _write(chunks: Iterator[Chunk], output: str | None, rejects: str | None) -> Tally:
+def _write(chunks: Generator[Chunk, None, None], output: str | None, rejects: str | None) -> Tally:
     tally = Tally()
     with ExitStack() as files:
         events: BinaryIO = files.enter_context(writing(output))
         refused = files.enter_context(writing(rejects)) if rejects is not None else None
+        files.enter_context(closing(chunks))  # before the files: their clean-up may wait for processes
         for chunk in chunks:
             events.write(chunk.events)
             if refused is not None:
