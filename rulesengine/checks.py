@@ -136,8 +136,8 @@ def _types(subject: Subject) -> Iterator[Diagnostic]:
         same = _same(expression)
         if same:
             yield codes.E345.at(expression.place, where=expression.where, value=same)
-    for part in (part for _, one in subject.emissions() for part in (one.type, one.action)):
-        if part is not None and part.tree is not None and evaluate(part.tree) == NULL:
+    for part in _required(subject):
+        if part.tree is not None and evaluate(part.tree) == NULL:
             yield codes.E333.at(part.place, where=part.where, found="null", hint="")
     for step in subject.mapping.payload.steps:
         found = _found(step, frozenset({"array", "object"}))
@@ -147,6 +147,13 @@ def _types(subject: Subject) -> Iterator[Diagnostic]:
         found = _found(field.expression, frozenset({"number"}))
         if found:
             yield codes.E343.at(field.expression.place, found=found)
+
+
+def _required(subject: Subject) -> Iterator[Expression]:
+    """What an event cannot do without; a rule may take an identifier away again, with null."""
+    yield from (field.expression for field in subject.mapping.identifiers)
+    for rule, one in subject.emissions():
+        yield from (part for part in (one.type, one.action, list_id_of(rule, one)) if part is not None)
 
 
 def _per_item(subject: Subject) -> Iterator[Expression]:
@@ -261,6 +268,8 @@ def _rule_names(subject: Subject) -> Iterator[Diagnostic]:
 def _unused_tables(subject: Subject) -> Iterator[Diagnostic]:
     used = {emission.table.value for _, emission in subject.emissions() if emission.table}
     for expression, _ in subject.mapping.expressions():
+        if expression.tree is None:  # it has a fault, and may ask for any
+            used.update(name for name in subject.mapping.tables if name in expression.text)
         calls = (part for part in expression.tree.walk() if part.value == "lookup") if expression.tree else ()
         used.update(str(call.children[0].value) for call in calls if call.children)
     misspelt = used - subject.mapping.tables.keys()

@@ -323,6 +323,7 @@ W309 = Code(
     "false is not kept: where this is false, the right side of || is taken",
     "leave out the default, or compare: a == `false`",
 )
+W310 = Code("W310", "event under a near name", "payload.events does not list {event!r}")
 W401 = Code(
     "W401",
     "attributable metric not declared",

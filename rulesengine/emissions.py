@@ -110,6 +110,7 @@ def _check_metric(subject: Subject, rule: Rule, name: str, place: Place) -> Iter
     known = subject.vocabulary.metrics
     if name not in known:
         app, hint = subject.app, did_you_mean(name, [*subject.app.declared, IGNORE]) or did_you_mean(name, known)
+        hint = "write `ignore:` with a reason in place of `emit`" if name == IGNORE else hint
         yield codes.E305.at(place, metric=name, app=app.where, declared=listed(app.declared), hint=hint)
     elif known[name].generated:
         yield codes.E306.at(place, metric=name)

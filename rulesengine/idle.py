@@ -57,7 +57,7 @@ def _check(expression: Expression, part: Tree) -> list[Diagnostic]:
 
 def _check_whole(expression: Expression, when: Tree) -> Iterator[Diagnostic]:
     """A condition that does not depend on the item; `` `true` `` says so openly."""
-    verdict = truth(evaluate(when))
+    verdict = True if when.kind in ("multi_select_list", "multi_select_dict") else truth(evaluate(when))
     if verdict is not None and when.kind != "literal":
         yield (codes.E337 if verdict else codes.E336).at(expression.place, why=_why(when, verdict))
 

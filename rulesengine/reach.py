@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rulesengine import codes
 from rulesengine.analysis import Facts, evaluate
 from rulesengine.conditions import mentioned
-from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed
+from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed, nearest
 from rulesengine.emissions import Subject, decided
 from rulesengine.jmes import Tree
 from rulesengine.model import Expression, Rule
@@ -84,6 +84,7 @@ def check_rules_reached(subject: Subject, reached: Reached) -> Iterator[Diagnost
             yield _shadowed(rule, takers)
         else:
             yield from _lost(subject, rule, takers)
+            yield from _misspelt(subject, rule)
 
 
 # What a sweep over all that is left is for: an event that nobody documents, and items without one.
@@ -106,9 +107,10 @@ def _taker(above: Sequence[Rule], name: str, facts: Facts, reached: Reached) -> 
 def _unreached(subject: Subject, rule: Rule) -> Diagnostic:
     event, documented = subject.mapping.payload.event, [one.value for one in subject.mapping.payload.events]
     words = mentioned(rule.when.tree, event.tree) if rule.when and event and event.tree else []
-    strange = [word for word in words if word not in documented]
-    hint = next((found for word in strange if (found := did_you_mean(word, documented))), "")
-    return codes.E311.at(rule.place if rule.when is None else rule.when.place, hint=hint or None)
+    misspelt = next((word for word in words if word not in documented and nearest(word, documented)), None)
+    place = _place_of_text(rule.when, misspelt) if rule.when is not None and misspelt is not None else None
+    hint = did_you_mean(misspelt, documented) if misspelt is not None else None
+    return codes.E311.at(place or (rule.when.place if rule.when is not None else rule.place), hint=hint)
 
 
 def may_be_taken(subject: Subject, rule: Rule, facts: Facts) -> bool:
@@ -131,6 +133,18 @@ def _lost(subject: Subject, rule: Rule, takers: dict[str, Rule | None]) -> Itera
         place = _named_at(subject, rule, name)
         if taker is not None and place is not None and _what(taker) != _what(rule):
             yield codes.W307.at(place, event=name, rule=taker.label)
+
+
+def _misspelt(subject: Subject, rule: Rule) -> Iterator[Diagnostic]:
+    """Names beside documented ones that are documented under a near name only."""
+    event, documented = subject.mapping.payload.event, [one.value for one in subject.mapping.payload.events]
+    if rule.when is None or event is None or event.tree is None or not documented:
+        return
+    for word in mentioned(rule.when.tree, event.tree):
+        near = nearest(word, documented) if word not in documented else None
+        place = _place_of_text(rule.when, word)
+        if near is not None and place is not None and near not in mentioned(rule.when.tree, event.tree):
+            yield codes.W310.at(place, event=word, hint=did_you_mean(word, documented))
 
 
 def _what(rule: Rule) -> object:

@@ -182,6 +182,21 @@ def test_a_number_out_of_range_costs_only_whom_it_concerns(engines: dict[str, En
     assert (rejected.code, "out of range at $.list" in rejected.message) == ("E501", True), rejected
 
 
+def test_bytes_that_are_no_text_are_found_beside_a_number_out_of_range(engines: dict[str, Engine]) -> None:
+    body = b'{"kind":"open","email":"a","spare":1e400,"other":"\xff"}'
+    (rejected,) = engines["fields"].apply_bytes("test", body, formats=["ndjson"]).rejected
+    assert rejected.code == "E501"
+
+
+@pytest.mark.parametrize("depth", range(960, 1_000))
+def test_a_list_as_deep_as_python_allows_raises_nothing(engines: dict[str, Engine], depth: int) -> None:
+    """What can be read is mapped or rejected, and a long list of it, too."""
+    value = b"[" * depth + b"]" * depth
+    body = b'[{"kind":"click","email":"a","at":{"link":' + value + b"}}" + b" " * 9_000 + b"]"
+    result = engines["fields"].apply_bytes("test", body)
+    assert result.emitted + len(result.rejected) == 1
+
+
 def test_items_that_are_kept_are_kept_whole(engines: dict[str, Engine]) -> None:
     items = [{"kind": kind, "email": "a", "more": {"deep": [1]}} for kind in ("open", "skip", "odd", "len")] * 200
     result = engines["fields"].apply_bytes("test", json.dumps(items).encode())

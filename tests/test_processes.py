@@ -145,3 +145,25 @@ def test_no_process_outlives_the_run(folder: Path, how: signal.Signals, times: i
         assert not (folder / "out").exists()
         if how is not signal.SIGKILL:
             assert [one for one in os.listdir(folder) if one.startswith(".rules")] == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_a_named_pipe_is_not_opened_to_be_looked_at(tmp_path: Path) -> None:
+    """Whoever opens it and closes it again loses what was written into it."""
+    os.mkfifo(tmp_path / "pipe.ndjson")
+    assert list(ranges(str(tmp_path / "pipe.ndjson"), 10**6)) == []  # it would wait for a writer
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+def test_a_worker_killed_while_it_sends_does_not_hang_the_run(engine: Engine, tmp_path: Path) -> None:
+    """Rejected items are sent through a pipe, of which this process holds an end, too."""
+    path = tmp_path / "refused.ndjson"
+    path.write_text(('{"event": "nobody knows", "pad": "' + "x" * 2_000 + '"}\n') * 8_000)
+    made = tasks_for(engine, [str(path)], provider_of=lambda _: "acme", form=None, request=None, keep_rejects=True)
+    tasks = list(made)
+    for wait in (0.05, 0.1, 0.15, 0.2):
+        chunks = run_in_processes(engine, tasks, 2)
+        next(chunks)
+        time.sleep(wait)
+        chunks.close()  # kills the workers, wherever they are
+        assert children_of(os.getpid()) == []
