@@ -44,7 +44,7 @@ Check = Callable[[Subject], Iterator[Diagnostic]]
 def check(subject: Subject, *, whole: bool) -> list[Diagnostic]:
     """Every fault of one mapping; `whole` says that its shape is right."""
     found: list[Diagnostic] = []
-    for stage in (SPELLING, VALUES, EMISSIONS, WHOLE) if whole else (SPELLING, VALUES, EMISSIONS):
+    for stage in (SPELLING, IDLE, VALUES, EMISSIONS, *([WHOLE] if whole else ())):
         known = _without_faulty(subject, [one for one in found if one.is_error])
         found += [one for each in stage for one in each(known)]
     return found
@@ -334,7 +334,8 @@ SPELLING: tuple[Check, ...] = (
     _channels,
     _rule_names,
 )
-VALUES: tuple[Check, ...] = (_idle, _types)
+IDLE: tuple[Check, ...] = (_idle,)
+VALUES: tuple[Check, ...] = (_types,)
 EMISSIONS: tuple[Check, ...] = (check_metrics, check_explicit)
 WHOLE: tuple[Check, ...] = (
     _list_ids,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from typing import Any
 
 from rulesengine import Engine, Result
@@ -57,3 +58,9 @@ def assert_all_accounted_for(result: Result) -> None:
     assert result.items == result.emitted + len(others)
     assert len({one.index for one in others}) == len(others)
     assert all(0 <= one.index < result.items for one in others)
+
+
+def pytest_configure() -> None:
+    """A shell that runs the tests in the background has SIGINT ignored, which the programs under test would inherit."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
