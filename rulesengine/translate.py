@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from rulesengine import jmes, runtime
@@ -100,10 +100,7 @@ class Translator:
             return known
         if current == ITEM and tree.kind in _OF_ITEM:
             self.asked.add(ITEM)
-        py = _VALUES[tree.kind](self, tree, current)
-        if not py.atom and any(part.value in runtime.ORDER for part in tree.walk() if part.kind == "comparator"):
-            py = replace(py, safe=False)
-        return py
+        return _VALUES[tree.kind](self, tree, current)
 
     def atom(self, tree: Tree, current: str, hint: str = "part") -> str:
         """As `value`, and surely a name, under which it is known from here on."""
@@ -238,7 +235,7 @@ class Translator:
         left, right = (self.atom(child, current) for child in tree.children)
         if tree.value in runtime.ORDER:
             order = self.namespace.bind(f"order:{tree.value}", f"_{tree.value}", lambda: runtime.ORDER[tree.value])
-            return Py(f"{order}({left}, {right})", boolean=True)
+            return self._assign(tree, current, f"{order}({left}, {right})", "ordered")  # it may fail, so in its turn
         equal = tree.value == "eq"
         for one, other in (tree.children, tree.children[::-1]):
             if other.kind == "literal":

@@ -468,7 +468,7 @@ def run_in_mapping(example: Example) -> Any:
     assert isinstance(example.given, dict)
     around = example.given
     mapping = {
-        "event": {"identifiers": {"email": "'ann@example.com'"}, "data": {"value": example.expression}},
+        "event": {"identifiers": {"email": "email || 'ann@example.com'"}, "data": {"value": example.expression}},
         "payload": {"each": ["a", "b"]},  # parent() asks for two steps
         "tables": around.get("tables", {"unused": {"a": "b"}}),
         "rules": [{"emit": "open"}],

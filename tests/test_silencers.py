@@ -141,7 +141,7 @@ def test_a_comment_after_a_scalar_with_a_hash_is_one() -> None:
         ("# allow E304: soon", "E117", "it is an error"),
         ("# allow E304", "E117", "it is an error"),
         ("# allow W306: I like it", "E117", "such comments"),
-        ("# allow W311: r", "E117", "there is no such code; did you mean 'W301'?"),
+        ("# allow W311: r", "E117", "there is no such code; did you mean 'W310'?"),
         ("# allow E9999: r", "E117", "there is no such code"),
         ("# allow W302", "E116", "no reason follows"),
     ],
