@@ -664,3 +664,15 @@ def test_long_expressions_are_refused() -> None:
 def test_wide_expressions_are_not() -> None:
     wide = ", ".join(f"a{n}" for n in range(2_000))
     assert compile_expression(f"[{wide}] | length(@)").search({}) == 2_000
+
+
+@pytest.mark.parametrize(
+    "text", ["[a < b, length(c)]", "{x: a < b, y: length(c)}", "not_null(a < b, length(c))", "[!(a < b), abs(b)]"]
+)
+def test_of_two_parts_that_fail_the_first_one_tells(text: str) -> None:
+    """An order of a number and a text fails with Python's TypeError, a call with jmespath's."""
+    given = {"a": 1, "b": "x", "c": 5}
+    with pytest.raises(TypeError):
+        reference(text).search(given)
+    with pytest.raises(TypeError):
+        compile_expression(text).search(given)
