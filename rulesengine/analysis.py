@@ -26,9 +26,11 @@ from rulesengine.narrowing import Parts, assume, joined, written_texts
 from rulesengine.possible import (
     ANY,
     BOOLEAN,
+    FALSE,
     FORMS,
     NONE,
     NULL,
+    TRUE,
     Possible,
     both,
     constant_of,
@@ -129,13 +131,26 @@ def _not(tree: Tree, facts: Facts) -> Possible:
 
 
 def _comparator(tree: Tree, facts: Facts) -> Possible:
+    quick = _quick_equal(tree, facts)
+    if quick is not None:
+        return TRUE if quick is (tree.value == "eq") else FALSE
     left, right = (evaluate(side, facts) for side in tree.children)
     if left.is_empty or right.is_empty:
         return NONE
     if tree.value not in ("eq", "ne"):
         return _order(tree, left, right)
     verdict = _equal(left, right)
-    return BOOLEAN if verdict is None else of(verdict is (tree.value == "eq"))
+    return BOOLEAN if verdict is None else TRUE if verdict is (tree.value == "eq") else FALSE
+
+
+def _quick_equal(tree: Tree, facts: Facts) -> bool | None:
+    """Whether a part of one known value equals a scalar that is written out: most of what is asked of conditions."""
+    subject, other = tree.children
+    known = facts.parts.get(subject.key)
+    if known is None or known.open or len(known.constants) != 1 or tree.value not in ("eq", "ne"):
+        return None
+    is_scalar = other.kind == "literal" and not isinstance(other.value, list | dict)
+    return constant_of(other.value) in known.constants if is_scalar else None
 
 
 def _equal(left: Possible, right: Possible) -> bool | None:

@@ -62,6 +62,7 @@ class Possible:
 NONE = Possible()
 NULL = Possible(frozenset([_NULL]))
 BOOLEAN = Possible(frozenset(_BOOLEANS))
+TRUE, FALSE = (Possible(frozenset([value])) for value in _BOOLEANS)
 
 
 def of_types(*types: str) -> Possible:
@@ -136,6 +137,8 @@ def false_part(one: Possible) -> Possible:
 
 def truth(one: Possible) -> bool | None:
     """Whether all of the values are true (True) or false (False), or None: it depends, or there is none."""
+    if one is TRUE or one is FALSE:
+        return one is TRUE
     is_true, is_false = not true_part(one).is_empty, not false_part(one).is_empty
     return None if is_true is is_false else is_true
 
