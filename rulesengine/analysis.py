@@ -319,27 +319,32 @@ def may_ask(asked: Possible, key: str) -> bool:
     return any(runtime.table_key(value) == key for kind, value in asked.constants if kind in ("number", "boolean"))
 
 
-def _tried(tree: Tree, given: list[Possible]) -> tuple[Possible, bool] | None:
-    """What a call yields, run with every combination of its arguments, and whether any fails; None if unbounded."""
+def _tried(tree: Tree, given: list[Possible]) -> tuple[Possible, Exception | None] | None:
+    """What a call yields, run with every combination of its arguments, and how one fails; None if unbounded."""
     run, sides = _runnable(tree), _combinations(given)
     return _each_of(run, sides) if run is not None and sides is not None else None
 
 
 def _combinations(given: list[Possible]) -> list[list[object]] | None:
     """The values of each argument, where all are known and there are not too many ways to combine them."""
-    known = [values for one in given if (values := values_of(one)) is not None]
+    return _if_few([values_of(one) for one in given])
+
+
+def _if_few(sides: list[list[object] | None]) -> list[list[object]] | None:
+    known = [side for side in sides if side is not None]
     is_few = prod(map(len, known)) <= _COMBINATIONS
-    return known if given and len(known) == len(given) and is_few else None
+    return known if sides and len(known) == len(sides) and is_few else None
 
 
-def _each_of(run: Callable[..., Any], sides: list[list[object]]) -> tuple[Possible, bool]:
-    results, failed = [], False
+def _each_of(run: Callable[..., Any], sides: list[list[object]]) -> tuple[Possible, Exception | None]:
+    """What a function yields of every combination, and the last of its failures."""
+    results, failure = [], None
     for arguments in product(*sides):
         try:
             results.append(run(*arguments))
-        except _FAILURES:
-            failed = True
-    return of(*results), failed
+        except _FAILURES as fault:
+            failure = fault
+    return of(*results), failure
 
 
 # What jmespath and the added functions raise; some let errors of Python through.
@@ -355,29 +360,16 @@ def sure_failure(call: Tree) -> str | None:
     run, sides = _runnable(call), _known_arguments(call)
     if run is None or sides is None or not _takes(call.value, len(call.children)):
         return None
-    problem = None
-    for arguments in product(*sides):
-        try:
-            run(*arguments)
-        except _FAILURES as fault:
-            problem = fault_sentence(fault, shown)
-        else:
-            return None
-    return problem
+    found, failure = _each_of(run, sides)
+    return fault_sentence(failure, shown) if failure is not None and found.is_empty else None
 
 
 def _known_arguments(call: Tree) -> list[list[object]] | None:
     """The values of each argument: as written, or bounded; the first may be one that surely is right."""
-    sides: list[list[object]] = []
-    for number, argument in enumerate(call.children):
-        is_written = argument.kind == "literal"
-        known: list[object] | None = [argument.value] if is_written else values_of(evaluate(argument))
-        if known is None and number == 0 and call.value in _PROBES and len(call.children) > 1:
-            known = [_PROBES[call.value]]
-        if known is None:
-            return None
-        sides.append(known)
-    return sides if sides and prod(map(len, sides)) <= _COMBINATIONS else None
+    sides = [[one.value] if one.kind == "literal" else values_of(evaluate(one)) for one in call.children]
+    if len(sides) > 1 and sides[0] is None and call.value in _PROBES:
+        sides[0] = [_PROBES[call.value]]
+    return _if_few(sides)
 
 
 def _runnable(tree: Tree) -> Callable[..., Any] | None:
@@ -405,12 +397,12 @@ def always_works(call: Tree, facts: Facts) -> bool:
         return False
     tried = _tried(call, [evaluate(argument, facts) for argument in call.children])
     if tried is not None:
-        return not tried[1]
+        return tried[1] is None
     is_membership = call.value == "contains" and len(call.children) == 2 and written_texts(call.children[0]) is not None
     return is_membership and _CURRENT not in facts.parts  # an item is never null, and what is selected of it neither
 
 
-def type_of(tree: Tree, facts: Facts = NOTHING) -> str | None:
+def type_of(tree: Tree) -> str | None:
     """The JMESPath type of all that an expression can yield but null, where there is only one."""
-    types = evaluate(tree, facts).types - {"null"}
+    types = evaluate(tree).types - {"null"}
     return next(iter(types)) if len(types) == 1 else "null" if tree.kind == "literal" and not types else None

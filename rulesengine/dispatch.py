@@ -66,13 +66,11 @@ def plan(mapping: model.Mapping) -> Plan | None:
     names = dict.fromkeys(name for rule in mapping.rules for name in _compared(rule, event))
     if not names:
         return None
-    groups: dict[tuple[tuple[int, str], ...], list[str]] = {}
+    groups: dict[tuple[tuple[int, str], ...], tuple[list[str], tuple[Candidate, ...]]] = {}
     for name in names:
         found = _candidates(mapping, Facts(known_as(event, name)))
-        groups.setdefault(_identity(found), []).append(name)
-    branches = tuple(
-        Branch(tuple(some), _candidates(mapping, Facts(known_as(event, some[0])))) for some in groups.values()
-    )
+        groups.setdefault(_identity(found), ([], found))[0].append(name)
+    branches = tuple(Branch(tuple(some), found) for some, found in groups.values())
     any_other = {event.key: without(ANY, map(constant_of, names))}
     return Plan(event, branches, Branch((), _candidates(mapping, Facts(any_other))))
 

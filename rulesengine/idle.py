@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rulesengine import codes
-from rulesengine.analysis import NOTHING, Facts, evaluate
+from rulesengine.analysis import NOTHING, evaluate
 from rulesengine.diagnostics import Diagnostic, listed, shown
 from rulesengine.jmes import Tree
 from rulesengine.model import Expression
@@ -98,7 +98,7 @@ def _check_path(expression: Expression, part: Tree) -> Iterator[Diagnostic]:
     base, *following = part.children if part.kind not in _PROJECTIONS else part.children[:1]
     current = evaluate(base)
     for child in following:
-        found = NULL if current.is_empty else evaluate(child, Facts().about(current))
+        found = NULL if current.is_empty else evaluate(child, NOTHING.about(current))
         if child.kind in ("field", "index") and found == NULL and not current.types <= {"null"}:
             place = expression.place_of(child) if child.kind == "field" else expression.span_of(base)
             yield codes.E339.at(place, found=_named(current), what=_sought(child))

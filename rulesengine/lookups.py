@@ -34,12 +34,12 @@ class _Use:
 
 def check_entries(subject: Subject, reached: Reached) -> Iterator[Diagnostic]:
     """Entries that nothing can ask for; one that is near a value that is lacking is told there."""
-    uses = list(_uses(subject))
+    uses, lacks = list(_uses(subject)), list(_lacking(subject, reached))
     for table in subject.mapping.tables.values():
         keys = [use.key for use in uses if use.table == table.name]
         if not keys or any(key.kind == "literal" for key in keys):
             continue
-        lacking = {key for _, _, key, lacks in _lacking(subject, reached) if lacks is table}
+        lacking = {key for _, _, key, by in lacks if by is table}
         anywhere, asked = _joined(evaluate(key) for key in keys), _asked(reached, uses, table)
         for entry in table.entries.values():
             if nearest(entry.key, lacking) is None:

@@ -17,7 +17,6 @@ from rulesengine.emissions import Subject, decided
 from rulesengine.jmes import Tree
 from rulesengine.model import Expression, Rule
 from rulesengine.narrowing import Parts, assume, joined, known_as
-from rulesengine.possible import of
 
 # For each rule the documented events that may reach it on its own account, each with all that is then known in it.
 Reached = Sequence[Mapping[str, Facts]]
@@ -43,7 +42,7 @@ def _known(event: Tree | None, name: str) -> Parts:
         number = json.loads(name) if name[-1:].isdigit() else name
     except ValueError:
         number = name
-    return {event.key: of(name, number if isinstance(number, int | float) else name)}
+    return known_as(event, name, number if isinstance(number, int | float) else name)
 
 
 def _reaching(

@@ -36,13 +36,12 @@ _T = TypeVar("_T")
 class Py:
     """The Python text of a value.
 
-    `atom`: a name, free to repeat; `boolean`: only ever True, False or None; `safe`: computing it cannot fail.
+    `atom`: a name, free to repeat; `boolean`: only ever True, False or None.
     """
 
     text: str
     atom: bool = False
     boolean: bool = False
-    safe: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ class Translator:
         if py.atom:
             return py.text
         name = self.writer.name(hint)
-        self.writer.line(f"{name} = {py.text}", safe=py.safe)
+        self.writer.line(f"{name} = {py.text}", safe=True)
         return name
 
     def _truth(self, py: Py, tree: Tree) -> str:
