@@ -2,7 +2,8 @@
 
 cases:
   - about: what this shows
-    app: sms                 # the manifest in mappings/apps; the mapping's first channel unless said
+    example: true            # shown on the provider's page; one case of each provider
+    app: sms                 # the channel type of the manifest in mappings/apps; the mapping's first unless said
     payload: [...]           # the decoded body; or `body:`, its text, decoded as payload.format says
     request: {...}           # what request() gives
     expect:
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +53,33 @@ def providers() -> list[str]:
 def cases_of(provider: str) -> Iterator[Case]:
     """The cases beside a mapping."""
     for file in sorted((MAPPINGS / provider).glob("*.yml")):
-        root, faults = read(str(file), file.read_bytes())
-        assert root is not None, render(faults)
-        assert not faults, render(faults)
-        yield from (Case(provider, file, data) for data in root.data["cases"])
+        yield from (Case(provider, file, data) for data in _data(file)["cases"])
 
 
-def engine_for(provider: str, app: str | None = None) -> Engine:
-    """An engine of one mapping, for the named manifest or that of the mapping's first channel."""
-    file = MAPPINGS / f"{provider}.yml"
-    if app is None:
-        root, _ = read(str(file), file.read_bytes())
-        assert root is not None
-        app = root.data["channels"][0]
-    return Engine.load(file, app=MAPPINGS / "apps" / f"{app}.yml")
+def channels_of(provider: str) -> list[str]:
+    """The channel types that a mapping suits, the main one first."""
+    found: list[str] = _data(MAPPINGS / f"{provider}.yml")["channels"]
+    return found
+
+
+@cache
+def manifests() -> dict[str, Path]:
+    """The example manifests, by the channel type they are of."""
+    return {_data(path)["channel"]["type"]: path for path in sorted((MAPPINGS / "apps").glob("*.yml"))}
+
+
+@cache
+def engine_for(provider: str, channel: str | None = None) -> Engine:
+    """An engine of one mapping, for the manifest of a channel type or that of the mapping's first."""
+    manifest = manifests()[channel or channels_of(provider)[0]]
+    return Engine.load(MAPPINGS / f"{provider}.yml", app=manifest)
+
+
+def _data(path: Path) -> Any:
+    root, faults = read(str(path), path.read_bytes())
+    assert root is not None, render(faults)
+    assert not faults, render(faults)
+    return root.data
 
 
 def run(engine: Engine, case: Case) -> Result:

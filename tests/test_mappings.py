@@ -6,15 +6,15 @@ import pytest
 
 from rulesengine import loading
 from rulesengine.diagnostics import render
-from tests.cases import MAPPINGS, Case, cases_of, engine_for, outcome, providers, rules_run, run
+from tests.cases import MAPPINGS, Case, cases_of, channels_of, engine_for, outcome, providers, rules_run, run
 
 CASES = [case for provider in providers() for case in cases_of(provider)]
 
 
-@pytest.mark.parametrize("provider", providers())
-def test_mapping_is_clean(provider: str) -> None:
+@pytest.mark.parametrize(("provider", "channel"), [(one, of) for one in providers() for of in channels_of(one)])
+def test_mapping_is_clean(provider: str, channel: str) -> None:
     """No errors, and no advice but on the manifest itself (one manifest serves many mappings)."""
-    app = engine_for(provider)._files.app.name
+    app = engine_for(provider, channel)._files.app.name
     files, _ = loading.gather([MAPPINGS / f"{provider}.yml"], app)
     assert files is not None
     found = [one for one in loading.check_files(files).diagnostics if one.place.file != app]
