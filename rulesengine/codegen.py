@@ -18,11 +18,10 @@ from rulesengine import model
 from rulesengine.diagnostics import Place, printable
 from rulesengine.dispatch import Branch, Candidate, Plan, plan
 from rulesengine.emitting import ARGUMENTS, SURROUNDINGS, Body, Chosen, Emitter, Target
-from rulesengine.model import Expression, Rule
+from rulesengine.model import Emission, Expression, Rule
 from rulesengine.paths import wanted
 from rulesengine.payloads import Wanted, fields_reader
 from rulesengine.program import (
-    EMITTED,
     IGNORED,
     IGNORED_ENTRY,
     UNMATCHED,
@@ -40,12 +39,12 @@ _PARAMETERS = ", ".join((ITEM, *SURROUNDINGS))
 _NOWHERE: Position = (1, 1, 1)
 
 
-def compile_mapping(mapping: model.Mapping, target: Target, *, traced: bool = False) -> Program:
+def compile_mapping(mapping: model.Mapping, target: Target, *, seen: set[Place] | None = None) -> Program:
     """The program of a mapping that passed its checks.
 
-    One that is `traced` says of what it emits which rule did, as `(EMITTED, rule, event or list of events)`.
+    It adds to `seen`, if given, the places of what runs of the mapping: see coverage.
     """
-    compiler = _Compiler(mapping, Emitter(mapping, target), traced=traced)
+    compiler = _Compiler(mapping, Emitter(mapping, target, seen=seen))
     steps = [] if _is_item_itself(mapping.payload.steps) else mapping.payload.steps
     names = [compiler.value_function(f"step_{n}", step) for n, step in enumerate(steps, start=1)]
     event = mapping.payload.event
@@ -53,7 +52,7 @@ def compile_mapping(mapping: model.Mapping, target: Target, *, traced: bool = Fa
     compiler.item_function(_PARAMETERS)
     functions, lines = compiler.finished()
     parts = wanted(mapping)
-    alone = not steps and not compiler.emitter.asked & {ITEM, "root", "parent"}
+    alone = seen is None and not steps and not compiler.emitter.asked & {ITEM, "root", "parent"}
     return Program(
         mapping=mapping,
         source="\n".join(lines) + "\n",
@@ -73,7 +72,7 @@ def _of_fields(mapping: model.Mapping, target: Target, parts: Wanted | None) -> 
     if parts is None or read is None:
         return None
     attributes = {name: f"f{number}" for number, (name, _) in enumerate(parts.fields)}
-    compiler = _Compiler(mapping, RecordEmitter(mapping, target, attributes), traced=False)
+    compiler = _Compiler(mapping, RecordEmitter(mapping, target, attributes))
     try:
         compiler.item_function(f"{FIELDS}, request")
     except ValueError:  # an event has a field of a name that no record can have
@@ -89,8 +88,8 @@ def _is_item_itself(steps: Sequence[Expression]) -> bool:
 class _Compiler:
     """Writes the functions of one program: their lines, the position each leads to, and what is to be found there."""
 
-    def __init__(self, mapping: model.Mapping, emitter: Emitter, *, traced: bool) -> None:
-        self.mapping, self.emitter, self.traced = mapping, emitter, traced
+    def __init__(self, mapping: model.Mapping, emitter: Emitter) -> None:
+        self.mapping, self.emitter = mapping, emitter
         self.namespace = emitter.namespace
         self.lines: list[str] = []
         self.positions: list[Position] = []
@@ -231,6 +230,7 @@ class _Compiler:
             body.line(f"return {self.shared[rule.index]}({ARGUMENTS})")
             return
         if rule.ignore is not None:
+            self.emitter.note(body, rule.place)
             reason = self.emitter.object(f"reason:{rule.index}", f"REASON_{rule.index}", rule.ignore)
             body.line(f"return {self._outcome_name(IGNORED)}, {rule.index}, {reason}")
             return
@@ -240,8 +240,10 @@ class _Compiler:
             return
         pairs = zip(rule.emissions, metrics, strict=True)
         events = [self.emitter.event(body, rule, emission, metric) for emission, metric in pairs]
+        for place in (rule.place, *(emission.place for emission in rule.emissions)):
+            self.emitter.note(body, place)
         made = events[0] if len(events) == 1 else f"[{', '.join(events)}]"
-        self._emit(body, rule, made)
+        body.line(f"return {made}")
 
     def _chosen_events(self, body: Body, rule: Rule, metrics: Sequence[Chosen]) -> None:
         """Events of which tables may ignore some; none left means that the item is ignored."""
@@ -251,17 +253,19 @@ class _Compiler:
             if metric.may_be_ignored:
                 ignored = self.namespace.bind("ignored entry", "IGNORE", lambda: IGNORED_ENTRY)
                 with body.translator.block(f"if {metric.name} is not {ignored}:"):
-                    body.line(f"{events}.append({self.emitter.event(body, rule, emission, metric)})")
+                    self._append(body, rule, emission, metric, events)
             else:
-                body.line(f"{events}.append({self.emitter.event(body, rule, emission, metric)})")
+                self._append(body, rule, emission, metric, events)
+        self.emitter.note(body, rule.place)
         asked = [f"({metric.table}, {metric.key})" for metric in metrics if metric.may_be_ignored]
         by_table = self.namespace.bind("ignored by table", "_ignored_by_table", lambda: ignored_by_table)
         body.line(f"if not {events}:")
         body.line(f"    return {self._outcome_name(IGNORED)}, {rule.index}, {by_table}({', '.join(asked)})")
-        self._emit(body, rule, events)
+        body.line(f"return {events}")
 
-    def _emit(self, body: Body, rule: Rule, made: str) -> None:
-        body.line(f"return {self._outcome_name(EMITTED)}, {rule.index}, {made}" if self.traced else f"return {made}")
+    def _append(self, body: Body, rule: Rule, emission: Emission, metric: Chosen, events: str) -> None:
+        body.line(f"{events}.append({self.emitter.event(body, rule, emission, metric)})")
+        self.emitter.note(body, emission.place)
 
     def _outcome_name(self, outcome: str) -> str:
         return self.emitter.object(f"outcome:{outcome}", outcome.upper(), outcome)

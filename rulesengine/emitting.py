@@ -13,6 +13,8 @@ from typing import Any
 
 from rulesengine import model, runtime
 from rulesengine.analysis import type_of
+from rulesengine.coverage import NotedTable
+from rulesengine.diagnostics import Place
 from rulesengine.model import IGNORE, Emission, Expression, Field, Rule
 from rulesengine.program import (
     IGNORED_ENTRY,
@@ -87,10 +89,19 @@ class Target:
 
 
 class Emitter:
-    """Writes the emissions of one mapping; with `attributes`, for items that are records: see translate."""
+    """Writes the emissions of one mapping; with `attributes`, for items that are records: see translate.
 
-    def __init__(self, mapping: model.Mapping, target: Target, attributes: Mapping[str, str] | None = None) -> None:
-        self.mapping, self.target, self.attributes = mapping, target, attributes
+    The program is to add to `seen`, if it is given, what of the mapping runs: see coverage.
+    """
+
+    def __init__(
+        self,
+        mapping: model.Mapping,
+        target: Target,
+        attributes: Mapping[str, str] | None = None,
+        seen: set[Place] | None = None,
+    ) -> None:
+        self.mapping, self.target, self.attributes, self.seen = mapping, target, attributes, seen
         self.namespace = Namespace()
         self.reserved: set[str] = set()
         self.asked: set[str] = set()
@@ -178,7 +189,8 @@ class Emitter:
         label = plain_word(table.name) or str(len(self.namespace.objects))
         specs = {key: self._entry_spec(entry.value) for key, entry in table.entries.items()}
         known = {key: spec if spec is IGNORED_ENTRY else self.entry(spec) for key, spec in specs.items()}
-        entries = self.object(f"table:{table.name}", f"TABLE_{label}", known)
+        values = known if self.seen is None else NotedTable(known, table, self.seen)
+        entries = self.object(f"table:{table.name}", f"TABLE_{label}", values)
         key = body.atom(emission.key, "key")
         table_key = self.namespace.bind("helper:table_key", "_table_key", lambda: runtime.table_key)
         asked = key if is_text(emission.key) else f"{key} if type({key}) is str else {table_key}({key})"
@@ -320,7 +332,12 @@ class Emitter:
         return self.namespace.bind(name, f"_{name}", lambda: function)
 
     def _lookup_function(self, name: str) -> Callable[[Any], Any]:
-        return lookup_in(self.mapping.tables[name])
+        return lookup_in(self.mapping.tables[name], self.seen)
+
+    def note(self, body: Body, place: Place) -> None:
+        """Write that this part of the mapping has run, where somebody wants to know."""
+        if self.seen is not None:
+            body.line(f"{self.object('seen', 'SEEN', self.seen)}.add({self.object(f'part:{place}', 'PART', place)})")
 
 
 def is_text(expression: Expression) -> bool:

@@ -13,11 +13,12 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from rulesengine import codes, model, runtime
+from rulesengine.coverage import NotedTable
 from rulesengine.diagnostics import Code, Place, shown
 from rulesengine.model import Rule, Table
 from rulesengine.payloads import FieldsReader, Wanted
 
-EMITTED, IGNORED, UNMATCHED = "emitted", "ignored", "unmatched"
+IGNORED, UNMATCHED = "ignored", "unmatched"
 
 # How the functions of a program are called: (item, root, parent, request).
 ItemFunction = Callable[[Any, Any, Any, Any], Any]
@@ -111,12 +112,15 @@ class Program:
 # -- what the program calls -------------------------------------------------------------------------------------------
 
 
-def lookup_in(table: Table) -> Callable[[Any], Any]:
-    values: Mapping[str | None, Any] = {key: entry.value for key, entry in table.entries.items()}
+def lookup_in(table: Table, seen: set[Place] | None = None) -> Callable[[Any], Any]:
+    values: dict[str, Any] = {key: entry.value for key, entry in table.entries.items()}
+    if seen is not None:
+        values = NotedTable(values, table, seen)
     default = table.default.value if table.default else None
 
     def lookup(key: Any) -> Any:
-        return None if key is None else values.get(runtime.table_key(key), default)
+        asked = runtime.table_key(key)
+        return None if asked is None else values.get(asked, default)
 
     return lookup
 

@@ -16,17 +16,17 @@ cases:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from rulesengine import Engine, Result
 from rulesengine.codegen import compile_mapping
-from rulesengine.diagnostics import render
+from rulesengine.coverage import Part, parts
+from rulesengine.diagnostics import Place, render
 from rulesengine.emitting import Target
 from rulesengine.loading import check_files
-from rulesengine.program import EMITTED
 from rulesengine.source import read
 
 MAPPINGS = Path(__file__).parent.parent / "mappings"
@@ -53,19 +53,19 @@ def providers() -> list[str]:
 def cases_of(provider: str) -> Iterator[Case]:
     """The cases beside a mapping."""
     for file in sorted((MAPPINGS / provider).glob("*.yml")):
-        yield from (Case(provider, file, data) for data in _data(file)["cases"])
+        yield from (Case(provider, file, data) for data in data_of(file)["cases"])
 
 
 def channels_of(provider: str) -> list[str]:
     """The channel types that a mapping suits, the main one first."""
-    found: list[str] = _data(MAPPINGS / f"{provider}.yml")["channels"]
+    found: list[str] = data_of(MAPPINGS / f"{provider}.yml")["channels"]
     return found
 
 
 @cache
 def manifests() -> dict[str, Path]:
     """The example manifests, by the channel type they are of."""
-    return {_data(path)["channel"]["type"]: path for path in sorted((MAPPINGS / "apps").glob("*.yml"))}
+    return {data_of(path)["channel"]["type"]: path for path in sorted((MAPPINGS / "apps").glob("*.yml"))}
 
 
 @cache
@@ -75,7 +75,8 @@ def engine_for(provider: str, channel: str | None = None) -> Engine:
     return Engine.load(MAPPINGS / f"{provider}.yml", app=manifest)
 
 
-def _data(path: Path) -> Any:
+def data_of(path: Path) -> Any:
+    """What a YAML file holds, which must be without faults."""
     root, faults = read(str(path), path.read_bytes())
     assert root is not None, render(faults)
     assert not faults, render(faults)
@@ -101,22 +102,22 @@ def outcome(result: Result) -> dict[str, list[Any]]:
     return {name: part for name, part in parts.items() if part}
 
 
-def rules_run(engine: Engine, case: Case) -> set[int]:
-    """The numbers of the rules that a case makes emit or ignore an item."""
-    program, checked = engine._programs[case.provider], check_files(engine._files)
+def parts_run(provider: str) -> tuple[list[Part], set[Place]]:
+    """The parts of a mapping, and the places of those that its cases make run."""
+    seen: set[Place] = set()
+    engines: dict[str | None, Engine] = {}
+    for case in cases_of(provider):
+        channel = case.data.get("app")
+        if channel not in engines:
+            engines[channel] = _noting(engine_for(provider, channel), provider, seen)
+        run(engines[channel], case)
+    return list(parts(engine_for(provider).program(provider).mapping)), seen
+
+
+def _noting(engine: Engine, provider: str, seen: set[Place]) -> Engine:
+    """A copy of an engine whose program notes what runs."""
+    checked = check_files(engine._files)
     target = Target(checked.vocabulary, checked.app.channel, frozenset(checked.app.declared))
-    traced = compile_mapping(program.mapping, target, traced=True)
-    seen: set[int] = set()
-
-    def recording(*arguments: Any) -> Any:
-        outcome, rule, what = traced.item(*arguments)
-        if rule is not None and (outcome is EMITTED or isinstance(what, str)):
-            seen.add(rule)
-        return what if outcome is EMITTED else (outcome, rule, what)
-
-    engine._programs[case.provider] = replace(program, item=recording, direct=None)
-    try:
-        run(engine, case)
-    finally:
-        engine._programs[case.provider] = program
-    return seen
+    noting = Engine(engine._files, checked=checked)
+    noting._programs[provider] = compile_mapping(engine.program(provider).mapping, target, seen=seen)
+    return noting

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from rulesengine.bundled import bundled_mappings
 from rulesengine.cli import main
 
 HERE = Path(__file__).parent
@@ -328,6 +330,15 @@ def test_compile_prints_python_that_names_the_rules() -> None:
 
 def test_explain_prints_the_page() -> None:
     assert rules("explain", "e304").stdout.startswith("# E304: metric not declared\n")
+
+
+def test_providers_are_listed() -> None:
+    assert re.search(
+        r"^twilio +sms, whatsapp +\d+ +\d{4}-\d\d-\d\d  Twilio Programmable", rules("providers").stdout, re.M
+    )
+    found = {one["provider"]: one for one in json.loads(rules("providers", "--format", "json").stdout)}
+    assert list(found) == [path.stem for path in bundled_mappings()]
+    assert all(one["events"] and one["reviewed"] and one["title"] and one["docs"] for one in found.values())
 
 
 def test_functions_are_listed_and_shown() -> None:

@@ -40,6 +40,7 @@ ORDER = [
     "schema",
     "app",
     "model",
+    "coverage",
     "dispatch",
     "paths",
     "usage",
