@@ -36,6 +36,7 @@ from rulesengine.possible import (
     constant_of,
     either,
     false_part,
+    may_be,
     of,
     of_types,
     true_part,
@@ -108,7 +109,7 @@ def _literal(tree: Tree, facts: Facts) -> Possible:
 
 def _or(tree: Tree, facts: Facts) -> Possible:
     left = evaluate(tree.children[0], facts)
-    if false_part(left).is_empty:
+    if not may_be(left, False):
         return left
     right = evaluate(tree.children[1], facts.knowing(assume(tree.children[0], holds=False)))
     return either(true_part(left), right)
@@ -116,7 +117,7 @@ def _or(tree: Tree, facts: Facts) -> Possible:
 
 def _and(tree: Tree, facts: Facts) -> Possible:
     left = evaluate(tree.children[0], facts)
-    if true_part(left).is_empty:
+    if not may_be(left, True):
         return left
     right = evaluate(tree.children[1], facts.knowing(assume(tree.children[0], holds=True)))
     return either(false_part(left), right)

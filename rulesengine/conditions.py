@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rulesengine.analysis import NOTHING, Facts, always_works, evaluate
 from rulesengine.jmes import Tree
 from rulesengine.narrowing import assume, membership
@@ -60,6 +62,22 @@ def can_fail(tree: Tree, facts: Facts = NOTHING) -> bool:
         return True
     inner = facts.about(ANY) if tree.kind in _OTHER_SCOPES else facts
     return any(can_fail(child, inner) for child in tree.children)
+
+
+def alike(names: Iterable[str], conditions: Iterable[Tree], subject: Tree) -> list[list[str]]:
+    """The names a part may have, those together that no condition tells apart: none of them or the same ask for them.
+
+    Where a condition asks anything else of the part, or compares it with anything but text, each name is alone.
+    """
+    parts = [part for condition in conditions for part in condition.walk()]
+    asked = [values for found, values in map(membership, parts) if found is not None and found.key == subject.key]
+    is_plain = len(asked) == sum(part.key == subject.key for part in parts)
+    if not is_plain or not all(isinstance(value, str) for values in asked for value in values):
+        return [[name] for name in names]
+    groups: dict[tuple[bool, ...], list[str]] = {}
+    for name in names:
+        groups.setdefault(tuple(name in values for values in asked), []).append(name)
+    return list(groups.values())
 
 
 def mentioned(when: Tree | None, subject: Tree) -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rulesengine import model
 from rulesengine.analysis import SCOPES, Facts
-from rulesengine.conditions import decide, mentioned
+from rulesengine.conditions import alike, decide, mentioned
 from rulesengine.jmes import Tree
 from rulesengine.model import Rule
 from rulesengine.narrowing import assume, known_as
@@ -66,10 +66,11 @@ def plan(mapping: model.Mapping) -> Plan | None:
     names = dict.fromkeys(name for rule in mapping.rules for name in _compared(rule, event))
     if not names:
         return None
+    conditions = [rule.when.tree for rule in mapping.rules if rule.when is not None and rule.when.tree is not None]
     groups: dict[tuple[tuple[int, str], ...], tuple[list[str], tuple[Candidate, ...]]] = {}
-    for name in names:
-        found = _candidates(mapping, Facts(known_as(event, name)))
-        groups.setdefault(_identity(found), ([], found))[0].append(name)
+    for some in alike(names, conditions, event):
+        found = _candidates(mapping, Facts(known_as(event, some[0])))
+        groups.setdefault(_identity(found), ([], found))[0].extend(some)
     branches = tuple(Branch(tuple(some), found) for some, found in groups.values())
     any_other = {event.key: without(ANY, map(constant_of, names))}
     return Plan(event, branches, Branch((), _candidates(mapping, Facts(any_other))))

@@ -15,14 +15,14 @@ from typing import Any
 from rulesengine.jmes import Tree
 from rulesengine.possible import (
     ANY,
+    FALSY,
+    TRUTHY,
     Possible,
     both,
     constant_of,
     either,
-    false_part,
     of,
     of_types,
-    true_part,
     without,
 )
 
@@ -56,7 +56,7 @@ def assume(tree: Tree | None, *, holds: bool = True) -> Parts:
         sides = [assume(child, holds=holds) for child in tree.children]
         all_hold = (tree.kind == "and_expression") is holds
         return joined(*sides) if all_hold else _shared(*sides)
-    return {tree.key: (true_part if holds else false_part)(ANY), **_of_operands(tree, holds)}
+    return {tree.key: TRUTHY if holds else FALSY, **_of_operands(tree, holds)}
 
 
 def _of_operands(tree: Tree, holds: bool) -> Parts:

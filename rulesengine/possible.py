@@ -96,8 +96,10 @@ def constant_of(value: object) -> Constant:
 
 def either(one: Possible, other: Possible) -> Possible:
     """What may come where either may."""
-    if one.is_empty or other.is_empty:
-        return other if one.is_empty else one
+    if one.is_empty or other is ANY or one is other:
+        return other
+    if other.is_empty or one is ANY:
+        return one
     open_in = [side for side in (one, other) if "string" in side.open]
     forms = frozenset.intersection(*(side.forms for side in open_in)) if open_in else frozenset()
     never = frozenset(value for value in one.never | other.never if not one.admits(value) and not other.admits(value))
@@ -106,6 +108,10 @@ def either(one: Possible, other: Possible) -> Possible:
 
 def both(one: Possible, other: Possible) -> Possible:
     """What may come where both must hold of it."""
+    if one is ANY or one is other:
+        return other
+    if other is ANY:
+        return one
     constants = [value for value in one.constants if other.admits(value)]
     constants += [value for value in other.constants if one.admits(value)]
     return _plain(frozenset(constants), one.open & other.open, one.forms | other.forms, one.never | other.never)
@@ -125,21 +131,31 @@ def without(one: Possible, values: Iterable[Constant]) -> Possible:
     return _plain(one.constants - gone, one.open, one.forms, one.never | gone)
 
 
+TRUTHY, FALSY = without(ANY, _FALSE), Possible(_FALSE)
+
+
 def true_part(one: Possible) -> Possible:
     """The values in it that JMESPath holds for true."""
-    return without(one, _FALSE)
+    return TRUTHY if one is ANY else without(one, _FALSE)
 
 
 def false_part(one: Possible) -> Possible:
     """The values in it that JMESPath holds for false: null, false, and what is empty."""
-    return Possible(frozenset(value for value in _FALSE if one.admits(value)))
+    if not one.open:
+        return Possible(one.constants & _FALSE)
+    return FALSY if one is ANY else Possible(frozenset(value for value in _FALSE if one.admits(value)))
+
+
+def may_be(one: Possible, verdict: bool) -> bool:
+    """Whether some value in it is held for true, or for false."""
+    if verdict:
+        return bool(one.open) or not one.constants <= _FALSE
+    return not one.constants.isdisjoint(_FALSE) or bool(one.open and not false_part(one).is_empty)
 
 
 def truth(one: Possible) -> bool | None:
     """Whether all of the values are true (True) or false (False), or None: it depends, or there is none."""
-    if one is TRUE or one is FALSE:
-        return one is TRUE
-    is_true, is_false = not true_part(one).is_empty, not false_part(one).is_empty
+    is_true, is_false = may_be(one, True), may_be(one, False)
     return None if is_true is is_false else is_true
 
 

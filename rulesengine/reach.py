@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from rulesengine import codes
+from rulesengine import codes, model
 from rulesengine.analysis import Facts, evaluate
-from rulesengine.conditions import mentioned
+from rulesengine.conditions import alike, mentioned
 from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed, nearest
 from rulesengine.emissions import Subject, decided
 from rulesengine.jmes import Tree
 from rulesengine.model import Expression, Rule
 from rulesengine.narrowing import Parts, assume, joined, known_as
+from rulesengine.possible import ANY, both
 
 # For each rule the documented events that may reach it on its own account, each with all that is then known in it.
 Reached = Sequence[Mapping[str, Facts]]
@@ -30,8 +31,18 @@ def reached(subject: Subject) -> Reached:
     event = subject.mapping.payload.event
     tree = event.tree if event is not None else None
     names = {one.value: _known(tree, one.value) for one in subject.mapping.payload.events} or {"": {}}
-    nothing = Facts(tables=subject.tables_known)
-    return [dict(_reaching(rule, tree, names, nothing)) for rule in subject.mapping.rules]
+    groups, nothing = _alike(subject.mapping), Facts(tables=subject.tables_known)
+    found = (dict(_reaching(rule, tree, names, groups, nothing)) for rule in subject.mapping.rules)
+    return [{name: by_name[name] for name in names if name in by_name} for by_name in found]
+
+
+def _alike(mapping: model.Mapping) -> list[list[str]]:
+    """The documented events, those together that no rule tells apart, so that one of them answers for all."""
+    names = list(dict.fromkeys(one.value for one in mapping.payload.events)) or [""]
+    event = mapping.payload.event
+    if event is None or event.tree is None:
+        return [[name] for name in names]
+    return alike(names, [one.when.tree for one in mapping.rules if one.when and one.when.tree], event.tree)
 
 
 def _known(event: Tree | None, name: str) -> Parts:
@@ -46,16 +57,19 @@ def _known(event: Tree | None, name: str) -> Parts:
 
 
 def _reaching(
-    rule: Rule, event: Tree | None, names: Mapping[str, Parts], nothing: Facts
+    rule: Rule, event: Tree | None, names: Mapping[str, Parts], groups: Sequence[Sequence[str]], nothing: Facts
 ) -> Iterator[tuple[str, Facts]]:
     inside = assume(rule.when.tree if rule.when else None)
-    for name, known in names.items():
-        if decided(rule, nothing.knowing(known)) is False:
+    said = ANY if event is None else evaluate(event, nothing.knowing(inside))
+    for group in groups:
+        if decided(rule, nothing.knowing(names[group[0]])) is False:
             continue
-        facts = nothing.knowing(joined(inside, known))
-        is_contradiction = any(part.is_empty for part in facts.parts.values())
-        if not is_contradiction and (event is None or not evaluate(event, facts).is_empty):
-            yield name, facts
+        for name in group:
+            facts = nothing.knowing(joined(inside, names[name]))
+            is_contradiction = any(part.is_empty for part in facts.parts.values())
+            is_another = event is not None and both(said, facts.parts.get(event.key, ANY)).is_empty
+            if not is_contradiction and not is_another:
+                yield name, facts
 
 
 def check_events_taken(subject: Subject, reached: Reached) -> Iterator[Diagnostic]:
@@ -70,13 +84,14 @@ def check_events_taken(subject: Subject, reached: Reached) -> Iterator[Diagnosti
 def check_rules_reached(subject: Subject, reached: Reached) -> Iterator[Diagnostic]:
     """Rules that no documented event reaches, and rules whose events those above take, in an app of any channel."""
     *above_last, _ = subject.mapping.rules or (None,)
+    groups = _alike(subject.mapping)
     yield from (codes.E334.at(rule.place) for rule in above_last if rule.takes_all)
     for rule in subject.mapping.rules:
         above = subject.mapping.rules[: rule.index]
         if rule.takes_all or any(one.takes_all for one in above) or _takes_others(subject, rule):
             continue  # what stands below one that takes all is told there
         events = reached[rule.index]
-        takers = {name: _taker(above, name, facts, reached) for name, facts in events.items()}
+        takers = dict(_takers(above, events, groups, reached))
         if not events:
             yield _unreached(subject, rule)
         elif all(takers.values()):
@@ -98,9 +113,15 @@ def _takes_others(subject: Subject, rule: Rule) -> bool:
     return any(decided(rule, Facts(known_as(event.tree, other))) for other in _OTHERS)
 
 
-def _taker(above: Sequence[Rule], name: str, facts: Facts, reached: Reached) -> Rule | None:
-    """The rule above that surely takes what reaches a rule under these facts."""
-    return next((one for one in above if name in reached[one.index] and decided(one, facts)), None)
+def _takers(
+    above: Sequence[Rule], events: Mapping[str, Facts], groups: Sequence[Sequence[str]], reached: Reached
+) -> Iterator[tuple[str, Rule | None]]:
+    """For each event that reaches a rule the one above that surely takes it."""
+    for group in groups:
+        reaching = [name for name in group if name in events]
+        sure = [one for one in above if reaching and decided(one, events[reaching[0]])]
+        for name in reaching:
+            yield name, next((one for one in sure if name in reached[one.index]), None)
 
 
 def _unreached(subject: Subject, rule: Rule) -> Diagnostic:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rulesengine.analysis import Facts, evaluate, type_of
-from rulesengine.conditions import can_fail, decide, mentioned
+from rulesengine.conditions import alike, can_fail, decide, mentioned
 from rulesengine.expressions import compile_expression
 from rulesengine.jmes import parse
 from rulesengine.narrowing import Parts, assume, joined, known_as, literal_list
@@ -296,6 +296,23 @@ def test_decide_exactly(text: str) -> None:
     facts = Facts(known_as(parse("a"), "open"))
     assert decide(parse(text), facts) is not None
     assert (decide(parse(text), facts, exact=True) is None) is (text in INEXACT)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "groups"),
+    [
+        (["e == 'a'", "contains(['b', 'c'], e)"], [["a"], ["b", "c"], ["d"]]),
+        (["e == 'a' || contains(['a', 'b', 'c'], e)"], [["a"], ["b", "c"], ["d"]]),
+        (["e != 'a' && x == 'b'"], [["a"], ["b", "c", "d"]]),
+        (["starts_with(e, 'a')"], [["a"], ["b"], ["c"], ["d"]]),
+        (["e == `1`"], [["a"], ["b"], ["c"], ["d"]]),
+        (["e == x"], [["a"], ["b"], ["c"], ["d"]]),
+        (["x == 'a'"], [["a", "b", "c", "d"]]),
+    ],
+    ids=str,
+)
+def test_alike(conditions: list[str], groups: list[list[str]]) -> None:
+    assert alike("abcd", map(parse, conditions), parse("e")) == groups
 
 
 def test_mentioned() -> None:
