@@ -313,7 +313,7 @@ def check_together(subjects: list[Subject], app: App, vocabulary: Vocabulary) ->
         if provider.value and provider.value in seen:
             yield codes.E320.at(provider.place, provider=provider.value, other=seen[provider.value].file)
         seen.setdefault(provider.value, subject.mapping)
-    emitted = {metric.name for subject in subjects for metric, _ in metrics_emitted(subject)}
+    emitted = {metric.name for subject in subjects for metric, _ in metrics_emitted(subject, here=True)}
     for name, place in app.attributable.items():
         if name in app.declared and name in vocabulary.metrics and name not in emitted:
             yield codes.W404.at(place, metric=name)

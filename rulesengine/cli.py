@@ -7,7 +7,7 @@ import importlib
 import click
 
 # Loaded only when used, so that `rules apply` does not pay for what other verbs import.
-_VERBS = ("apply", "check", "compile", "explain", "functions", "providers", "schema")
+_VERBS = ("apply", "check", "compile", "explain", "functions", "providers", "schema", "test")
 
 
 class _Verbs(click.Group):

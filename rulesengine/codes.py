@@ -1,7 +1,7 @@
 """The table of diagnostic codes: number, title, sentence and hint of every kind of fault. Only data.
 
 The number says where to look: E1xx reading, E2xx shape, E3xx meaning, E4xx app.yml and vocabulary, E5xx at run time,
-W advice. Numbers are never reused. Each has a page in docs/errors, which `rules explain` prints.
+E6xx cases, W advice. Numbers are never reused. Each has a page in docs/errors, which `rules explain` prints.
 """
 
 from __future__ import annotations
@@ -285,6 +285,22 @@ E511 = Code("E511", "no rule takes the item", "no rule takes this item ({event})
 E512 = Code("E512", "table without the value", "table {table!r} has no entry for {key}, and no default")
 E513 = Code("E513", "nested too deeply", "{reason}")
 E514 = Code("E514", "null item", "the item is null")
+
+# -- cases ------------------------------------------------------------------------------------------------------------
+E601 = Code(
+    "E601",
+    "case that expects nothing",
+    "the case expects nothing of anything, so nothing could make it fail",
+    "list what becomes of its items; `items: 0` for a body that has none",
+)
+E602 = Code("E602", "unknown rule in a case", "no rule is called {rule!r}")
+E603 = Code("E603", "bad pattern in a case", "{problem}")
+E604 = Code(
+    "E604",
+    "no cases",
+    "{file} has no cases: there is no case in {folder}",
+    "put a file of cases there; `rules explain E604` shows one",
+)
 
 # -- advice -----------------------------------------------------------------------------------------------------------
 W301 = Code("W301", "unused table", "nothing uses the table {name!r}", "remove it")

@@ -70,9 +70,11 @@ def decided(rule: Rule, facts: Facts) -> bool | None:
     return decide(rule.when.tree, facts) if rule.when is not None and rule.when.tree is not None else None
 
 
-def metrics_emitted(subject: Subject) -> Iterator[tuple[Metric, Emission]]:
-    """The metrics that a mapping can emit, as far as they are known to the vocabulary."""
+def metrics_emitted(subject: Subject, *, here: bool = False) -> Iterator[tuple[Metric, Emission]]:
+    """The metrics that a mapping can emit, as far as they are known to the vocabulary; `here`: in this app's channel."""
     for rule, emission in subject.emissions():
+        if here and subject.is_for_another_channel(rule):
+            continue
         for name, _ in _named(subject, emission):
             if name in subject.vocabulary.metrics:
                 yield subject.vocabulary.metrics[name], emission

@@ -32,7 +32,7 @@ _LARGE = 2**13
 class Engine:
     """Checked and compiled mappings for one app."""
 
-    __slots__ = ("_files", "_limits", "_programs", "advice", "left_out")
+    __slots__ = ("_files", "_limits", "_programs", "advice", "left_out", "target")
 
     def __init__(self, files: Files, limits: Limits = DEFAULT_LIMITS, checked: Checked | None = None) -> None:
         """Check and compile; use `Engine.load` to read the files first. Raises `InvalidMapping` or `InvalidApp`.
@@ -43,7 +43,8 @@ class Engine:
         if has_errors(checked.diagnostics):
             raise _invalid(checked.diagnostics, files.app.name)
         self._files, self._limits = files, limits
-        self._programs = _compile(checked)
+        self.target = Target(checked.vocabulary, checked.app.channel, frozenset(checked.app.declared))
+        self._programs = _compile(checked, self.target)
         self.advice: tuple[Diagnostic, ...] = checked.diagnostics
         self.left_out: tuple[str, ...] = checked.left_out
 
@@ -74,6 +75,17 @@ class Engine:
         if files is None:
             raise _invalid(tuple(faults), os.fspath(app))
         return cls(files, limits)
+
+    def with_program(self, provider: str, program: Program) -> Engine:
+        """This engine, but with another program for a provider: for tools that watch it run, or try a change.
+
+        It does not travel to another process, where the programs are compiled from the files again.
+        """
+        other = object.__new__(Engine)
+        changed = {"_programs": {**self._programs, provider: program}}
+        for name in Engine.__slots__:
+            object.__setattr__(other, name, changed.get(name, getattr(self, name)))
+        return other
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -204,6 +216,5 @@ def _invalid(diagnostics: tuple[Diagnostic, ...], app: str) -> InvalidMapping:
     return InvalidApp(diagnostics) if app_at_fault else InvalidMapping(diagnostics)
 
 
-def _compile(checked: Checked) -> dict[str, Program]:
-    target = Target(checked.vocabulary, checked.app.channel, frozenset(checked.app.declared))
+def _compile(checked: Checked, target: Target) -> dict[str, Program]:
     return {subject.mapping.provider.value: compile_mapping(subject.mapping, target) for subject in checked.subjects}

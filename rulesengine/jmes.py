@@ -13,7 +13,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
@@ -179,6 +179,13 @@ def _key(kind: str, value: object, children: tuple[Tree, ...]) -> str:
     # JSON keeps apart what Python holds equal: 1, 1.0 and true.
     written = "" if value is None and kind != "literal" else json.dumps(value)
     return f"{kind}:{written}({' '.join(child.key for child in children)})"
+
+
+def revalued(tree: Tree, part: Tree, value: object) -> Tree:
+    """The tree with another value in one of its parts, such as `ne` in a comparator."""
+    children = tuple(revalued(child, part, value) for child in tree.children)
+    own = value if tree is part else tree.value
+    return replace(tree, value=own, children=children, key=_key(tree.kind, own, children))
 
 
 # -- functions --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The JSON Schema (draft 2020-12) of mapping files, for editors: the schemas of `shape`, said in the other language.
+"""The JSON Schema (draft 2020-12) of mapping files, for editors: the schemas of `keys`, said in the other language.
 
 What a vocabulary knows, metrics and channel types, is added. What an editor accepts may still be wrong: whether
 expressions parse, what app.yml declares and what rules mean is for `rules check`. A list of formats that is longer than
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from rulesengine import shape
+from rulesengine.keys import EMISSION, MAPPING, PROVIDER, Schema, is_date, is_formats, is_provider, is_version
 from rulesengine.payloads import FORMATS
 from rulesengine.vocabulary import Vocabulary
 
@@ -19,12 +19,12 @@ Json = dict[str, Any]
 _TYPES = {"string": "string", "list": "array", "dict": "object", "number": "number", "boolean": "boolean"}
 _LEAST = {"string": "minLength", "list": "minItems", "dict": "minProperties"}
 
-# What the functions of `shape` that look at a value ask for.
+# What the functions of `keys` that look at a value ask for.
 _CHECKS: dict[Callable[..., None], Json] = {
-    shape.is_version: {"const": 1},
-    shape.is_provider: {"pattern": f"^{shape.PROVIDER}$"},
-    shape.is_date: {"format": "date", "pattern": r"^\d{4}-\d\d-\d\d$"},
-    shape.is_formats: {"not": {"type": "array", "anyOf": [
+    is_version: {"const": 1},
+    is_provider: {"pattern": f"^{PROVIDER}$"},
+    is_date: {"format": "date", "pattern": r"^\d{4}-\d\d-\d\d$"},
+    is_formats: {"not": {"type": "array", "anyOf": [
         {"minItems": place + 2, "prefixItems": [{}] * place + [{"const": "ndjson"}]} for place in range(len(FORMATS))
     ]}},
 }  # fmt: skip
@@ -43,12 +43,12 @@ def mapping_schema(vocabulary: Vocabulary) -> Json:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A mapping of the rules engine",
-        **_object(shape.MAPPING, "", known),
-        "$defs": {"metric": {"enum": metrics}, "emission": {**_object(shape.EMISSION, "emit.", known), **which}},
+        **_object(MAPPING, "", known),
+        "$defs": {"metric": {"enum": metrics}, "emission": {**_object(EMISSION, "emit.", known), **which}},
     }
 
 
-def _object(keys: shape.Schema, path: str, known: dict[str, Json]) -> Json:
+def _object(keys: Schema, path: str, known: dict[str, Json]) -> Json:
     """A closed object: its keys, which of them must be there, which need others, which exclude each other."""
     required = [name for name, one in keys.items() if one.get("required")]
     either = [name for name in required if "excludes" in keys[name]]
@@ -65,7 +65,7 @@ def _object(keys: shape.Schema, path: str, known: dict[str, Json]) -> Json:
     return {name: value for name, value in found.items() if value != [] and value != {}}
 
 
-def _value(rules: shape.Schema, path: str, known: dict[str, Json]) -> Json:
+def _value(rules: Schema, path: str, known: dict[str, Json]) -> Json:
     """The value of a key, or what lists and objects hold; `known` adds to the rules what the vocabulary knows."""
     kinds = _names(rules.get("type", ()))
     about = rules.get("meta", {}).get("about")
@@ -88,7 +88,7 @@ def _value(rules: shape.Schema, path: str, known: dict[str, Json]) -> Json:
     return {**found, **known.get(path, {})}
 
 
-def _exclusive(keys: shape.Schema) -> Iterator[list[str]]:
+def _exclusive(keys: Schema) -> Iterator[list[str]]:
     """The pairs of keys that cannot stand together, each once."""
     pairs = (sorted((name, other)) for name, one in keys.items() for other in _names(one.get("excludes", ())))
     yield from (list(pair) for pair in dict.fromkeys(map(tuple, pairs)))

@@ -8,19 +8,20 @@ with `example: true`, the tables are those of the mapping with its comments, wha
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from rulesengine.analysis import Facts
+from rulesengine.cases import Case
 from rulesengine.emissions import Subject, decided
+from rulesengine.flow import as_json
 from rulesengine.loading import check_files
 from rulesengine.model import Emission, Entry, Rule, Table, list_id_of
 from rulesengine.narrowing import joined, known_as
 from rulesengine.reach import reached
-from tests.cases import MAPPINGS, Case, cases_of, channels_of, data_of, engine_for, providers
+from tests.cases import MAPPINGS, channels_of, data_of, engine_for, providers, tested
 from tests.peers import differences
 
 WIDTH = 110
@@ -83,49 +84,26 @@ def _facts(provider: str) -> str:
 
 
 def _example(provider: str) -> Iterator[str]:
-    (case,) = (one for one in cases_of(provider) if one.data.get("example"))
-    yield _body(case)
-    events, ignored = case.data["expect"].get("events", []), case.data["expect"].get("ignored", [])
+    (case,) = (one for one in tested(provider).cases if one.node.data.get("example"))
+    yield _body(provider, case)
+    events, ignored = case.expect.get("events", []), case.expect.get("ignored", [])
     if events:
         yield "It becomes" if len(events) == 1 else f"It becomes {len(events)} events:"
-        yield _block("json", _packed(events[0] if len(events) == 1 else events))
+        yield _block("json", as_json(events[0] if len(events) == 1 else events, width=WIDTH))
     if ignored:
         yield f"Ignored by: {_listed(ignored)}." if not events else f"The rest is ignored by: {_listed(ignored)}."
 
 
-def _body(case: Case) -> str:
-    body = case.data.get("body", case.data.get("payload"))
-    formats = engine_for(case.provider, case.data.get("app")).formats(case.provider)
-    if formats[0] in ("form", "query") and not isinstance(body, list):
-        fields = parse_qsl(body, keep_blank_values=True) if isinstance(body, str) else dict(body or {}).items()
+def _body(provider: str, case: Case) -> str:
+    text, payload = case.body, case.payload
+    if engine_for(provider, case.channel).formats(provider)[0] in ("form", "query") and not isinstance(payload, list):
+        fields = parse_qsl(text.decode(), keep_blank_values=True) if text is not None else payload.items()
         return _block("text", "\n".join(f"{name}={value}" for name, value in fields))
-    return _block("text", body.strip()) if isinstance(body, str) else _block("json", _packed(body))
+    return _block("text", text.decode().strip()) if text is not None else _block("json", as_json(payload, width=WIDTH))
 
 
 def _block(language: str, text: str) -> str:
     return f"```{language}\n{text}\n```"
-
-
-def _packed(value: Any, column: int = 0) -> str:
-    """JSON in lines of WIDTH, as many values in each as fit; `column` is where it begins."""
-    line = json.dumps(value, ensure_ascii=False)
-    if len(line) + column < WIDTH or not isinstance(value, dict | list):
-        return line
-    labels = [f"{json.dumps(key)}: " for key in value] if isinstance(value, dict) else [""] * len(value)
-    inner = value.values() if isinstance(value, dict) else value
-    texts = [label + _packed(one, column + 1 + len(label)) for label, one in zip(labels, inner, strict=True)]
-    return line[0] + f",\n{' ' * (column + 1)}".join(_filled(texts, WIDTH - column - 2)) + line[-1]
-
-
-def _filled(texts: Sequence[str], width: int) -> list[str]:
-    """The texts side by side in lines of this width, those of several lines alone."""
-    lines: list[str] = []
-    for text in texts:
-        if lines and "\n" not in lines[-1] + text and len(lines[-1]) + len(text) + 2 <= width:
-            lines[-1] += f", {text}"
-        else:
-            lines.append(text)
-    return lines
 
 
 # -- events -----------------------------------------------------------------------------------------------------------

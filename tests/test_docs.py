@@ -40,13 +40,14 @@ import yaml
 from click.testing import CliRunner
 
 import rulesengine
-from rulesengine import Engine, loading, shape
+from rulesengine import Engine, loading
 from rulesengine.cli import main
 from rulesengine.codes import BY_NUMBER
 from rulesengine.diagnostics import render
 from rulesengine.expressions import compile_expression
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD, JMESPathError
+from rulesengine.keys import MAPPING
 from rulesengine.loading import File, Files
 from rulesengine.signatures import Example, Function
 from rulesengine.vocabulary import default_vocabulary
@@ -358,7 +359,7 @@ def _keys(text: str) -> list[str]:
 @pytest.mark.parametrize("block", YAML_BLOCKS, ids=name_of)
 def test_yaml_block(block: Block) -> None:
     keys = _keys(block.text)
-    if not keys or keys[0] not in shape.MAPPING:
+    if not keys or keys[0] not in MAPPING:
         assert yaml.safe_load(block.text) is not None
         return
     whole = {"mapping", "rules"} <= {*keys}
@@ -433,7 +434,7 @@ def _prose(name: str) -> str:
 @pytest.mark.parametrize("part", ["MAPPING", "PAYLOAD", "RULE", "EMISSION"])
 def test_every_key_is_explained(part: str) -> None:
     text = _prose("language.md")
-    assert [key for key in getattr(shape, part) if f"`{key}`" not in text] == []
+    assert [key for key in getattr(rulesengine.keys, part) if f"`{key}`" not in text] == []
 
 
 def test_every_function_is_explained() -> None:

@@ -1,4 +1,4 @@
-"""The mappings of the project: clean against their manifests, every case as expected, every rule in some case."""
+"""The mappings of the project: clean against their manifests, every case as expected, all of it in some case."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 
 from rulesengine import loading
 from rulesengine.diagnostics import render
-from tests.cases import MAPPINGS, Case, cases_of, channels_of, engine_for, outcome, parts_run, providers, run
+from rulesengine.suite_reports import failures
+from tests.cases import MAPPINGS, channels_of, engine_for, providers, suite_of
 
-GUIDE = Path(__file__).parent.parent / "docs" / "adding-a-provider.md"
-_FIELD_ROWS = re.findall(r"^\| (?:`identifiers`|`data`)? ?\| (`.*?`) \|", GUIDE.read_text(encoding="utf-8"), re.M)
+# The names of fields, as the guide has them.
+_GUIDE = (Path(__file__).parent.parent / "docs" / "adding-a-provider.md").read_text(encoding="utf-8")
+_FIELD_ROWS = re.findall(r"^\| (?:`identifiers`|`data`)? ?\| (`.*?`) \|", _GUIDE, re.M)
 NAMES = set(re.findall(r"`(\w+)`", " ".join(_FIELD_ROWS)))
-
-CASES = [case for provider in providers() for case in cases_of(provider)]
 
 
 @pytest.mark.parametrize(("provider", "channel"), [(one, of) for one in providers() for of in channels_of(one)])
@@ -28,23 +28,23 @@ def test_mapping_is_clean(provider: str, channel: str) -> None:
     assert not found, render(found)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_case(case: Case) -> None:
-    result = run(engine_for(case.provider, case.data.get("app")), case)
-    assert outcome(result) == case.data["expect"], [*result.unmatched, *result.rejected]
-    assert result.items == result.emitted + len(result.ignored) + len(result.unmatched) + len(result.rejected)
+@pytest.mark.parametrize("provider", providers())
+def test_every_case_passes(provider: str) -> None:
+    assert list(failures([suite_of(provider)])) == []
+    for result in (trial.result for trial in suite_of(provider).trials):
+        assert result.items == result.emitted + len(result.ignored) + len(result.unmatched) + len(result.rejected)
 
 
 @pytest.mark.parametrize("provider", providers())
 def test_all_of_it_runs_in_some_case(provider: str) -> None:
     """Each rule, each emission of several, each entry of a table."""
-    parts, seen = parts_run(provider)
-    assert [f"{part.place}: {part.kind} {part.name}" for part in parts if part.place not in seen] == []
+    assert [f"{part.place}: {part.kind} {part.name}" for part, ran in suite_of(provider).coverage() if not ran] == []
+    assert not suite_of(provider).left_out
 
 
 @pytest.mark.parametrize("provider", providers())
 def test_one_case_is_the_example_of_the_page(provider: str) -> None:
-    assert [case.data["example"] for case in cases_of(provider) if "example" in case.data] == [True]
+    assert sum(bool(trial.case.node.data.get("example")) for trial in suite_of(provider).trials) == 1
 
 
 @pytest.mark.parametrize("provider", providers())

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from rulesengine import shape, source
+from rulesengine import keys, shape, source
 from rulesengine.cli import main
 from rulesengine.schema import mapping_schema
 from rulesengine.vocabulary import default_vocabulary
@@ -184,7 +184,7 @@ VALUES: list[object] = [
     {"a": "b"},
     {"metric": "open"},
 ]
-KEYS = sorted({*shape.MAPPING, *shape.PAYLOAD, *shape.EVENT, *shape.RULE, *shape.EMISSION, "unknown"})
+KEYS = sorted({*keys.MAPPING, *keys.PAYLOAD, *keys.EVENT, *keys.RULE, *keys.EMISSION, "unknown"})
 
 
 def places(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
