@@ -10,8 +10,8 @@ kind, BASE and APP are taken; under Right, what stands under Wrong. What cannot 
 
 For E1xx to E4xx and W the text is all that `rules check` finds, but for advice about a file that the page does not
 show (metrics of APP that a fragment does not emit); a payload on a page of W5xx is a sample for `--samples`. For E5xx
-it is the report of `rules apply` without the counts at its end. `python -m tests.test_errors_docs` writes these texts
-anew into all pages: look at the difference it makes.
+it is the report of `rules apply` without the counts at its end; for E6xx the errors of `rules test`.
+`python -m tests.test_errors_docs` writes these texts anew into all pages: look at the difference it makes.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from rulesengine.diagnostics import Code, Diagnostic, has_errors, in_order, rend
 from rulesengine.engine import Engine
 from rulesengine.samples import check_samples
 from rulesengine.source import MAX_BYTES
+from rulesengine.suites import gather_cases
 
 PAGES = Path(__file__).parent.parent / "docs" / "errors"
 
@@ -52,7 +53,13 @@ channel:
     disengagement: [list_unsubscribe]
     reachability: [hard_bounce, soft_bounce]
 """
-NAMES = {"mapping": "mapping.yml", "app": "app.yml", "vocabulary": "odp.yml", "payload": "payload.json"}
+NAMES = {
+    "mapping": "mapping.yml",
+    "app": "app.yml",
+    "vocabulary": "odp.yml",
+    "payload": "payload.json",
+    "cases": "mapping/cases.yml",
+}
 
 # By kind, the files of an example by name; None for a file that is named and not there.
 Files = Mapping[str, Mapping[str, bytes | None]]
@@ -60,7 +67,7 @@ Files = Mapping[str, Mapping[str, bytes | None]]
 _FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 _TEXT_UNDER_WRONG = re.compile(r"(^## Wrong\n(?:.*\n)*?^```text\n)(?:.*\n)*?(^```$)", re.MULTILINE)
 _TOP_KEY = re.compile(r"^(\w+):", re.MULTILINE)
-_PLACE = re.compile(r"^(?:\w+ E\d+: )?([\w.]+):(\d+):\d+: ", re.MULTILINE)
+_PLACE = re.compile(r"^(?:\w+ E\d+: )?([\w./]+):(\d+):\d+: ", re.MULTILINE)
 _REPORTED = re.compile(r"^(?:rejected|unmatched) (E\d+): ", re.MULTILINE)
 
 
@@ -142,6 +149,7 @@ def _write(folder: Path, shown: Files) -> Files:
     files: Files = {"mapping": {NAMES["mapping"]: whole}, "app": {NAMES["app"]: APP.encode()}, **shown}
     for name, raw in ((name, raw) for group in files.values() for name, raw in group.items()):
         if raw is not None:
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(raw)
     return files
 
@@ -155,6 +163,15 @@ def _checked(folder: Path, shown: Files) -> list[Diagnostic]:
         found = in_order(faults) if read is None else _with_samples(read, shown)
     visible = {name for group in shown.values() for name in group}
     return [one for one in found if one.is_error or one.place.file in visible]
+
+
+def _tested(folder: Path, shown: Files) -> list[Diagnostic]:
+    """The errors that `rules test` finds before it runs any case."""
+    files = _write(folder, shown)
+    with contextlib.chdir(folder):
+        read, _ = loading.gather(list(files["mapping"]), NAMES["app"])
+        assert read is not None
+        return [one for one in gather_cases([read])[1] if one.is_error]
 
 
 def _with_samples(read: loading.Files, shown: Files) -> tuple[Diagnostic, ...]:
@@ -183,7 +200,8 @@ def _seen(folder: Path, number: str) -> tuple[set[str], str]:
     if number.startswith("E5"):
         text, _ = _applied(folder, _wrong(number), MADE[number].options if number in MADE else [])
         return set(_REPORTED.findall(text)), text
-    found = _checked(folder, _wrong(number))
+    find = _tested if number.startswith("E6") else _checked
+    found = find(folder, _wrong(number))
     return {one.code.number for one in found}, render(found)
 
 
@@ -231,7 +249,8 @@ def test_places_are_lines_of_the_page(code: Code) -> None:
 def test_right_is_right(code: Code, tmp_path: Path) -> None:
     """No errors and no advice; every item of a payload is emitted or ignored."""
     if not code.number.startswith("E5"):
-        found = _checked(tmp_path, _right(code.number))
+        find = _tested if code.number.startswith("E6") else _checked
+        found = find(tmp_path, _right(code.number))
         assert not found, render(found)
         return
     report, summary = _applied(tmp_path, _right(code.number), [])
