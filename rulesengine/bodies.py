@@ -166,7 +166,9 @@ def e164(given: str | int | float, country: str | int | float | None = None) -> 
         raise _no_phone_number(given)
     international, digits = dialled.groups()
     if not international:
-        digits = _with_country(given, digits, "" if country is None else _calling_code(country))
+        # An area code in brackets is how nations write their own numbers: '(415) 666-7777' is not of Switzerland.
+        is_national = digits.startswith("0") or str(given).strip().startswith("(")
+        digits = _with_country(given, digits, "" if country is None else _calling_code(country), is_national)
     if not _E164.fullmatch(digits):
         raise _no_phone_number(given)
     return f"+{digits}"
@@ -182,10 +184,10 @@ def _plain_number(given: str | int | float) -> str:
     return str(int(given)) if 0 < given < 1e15 and given == int(given) else ""
 
 
-def _with_country(given: object, digits: str, code: str) -> str:
+def _with_country(given: object, digits: str, code: str, is_national: bool) -> str:
+    if is_national and not code:
+        raise FunctionFault(f"e164() got {shown(given)}, a national number: add the country's calling code")
     if digits.startswith("0"):
-        if not code:
-            raise FunctionFault(f"e164() got {shown(given)}, a national number: add the country's calling code")
         return code + digits[1:]
     return digits if digits.startswith(code) and (not code or len(digits) > _LONGEST_NATIONAL) else code + digits
 

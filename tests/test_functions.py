@@ -742,6 +742,8 @@ def test_what_is_no_phone_number_is_a_fault(value: object) -> None:
 
 
 def test_a_national_number_needs_its_country() -> None:
+    assert fault("e164", "(415) 555-0100").endswith("a national number: add the country's calling code")
+    assert call("e164", "(415) 555-0100", "1") == "+14155550100"
     assert fault("e164", "07700 900123") == (
         "e164() got '07700 900123', a national number: add the country's calling code"
     )
