@@ -71,7 +71,7 @@ def decided(rule: Rule, facts: Facts) -> bool | None:
 
 
 def metrics_emitted(subject: Subject, *, here: bool = False) -> Iterator[tuple[Metric, Emission]]:
-    """The metrics that a mapping can emit, as far as they are known to the vocabulary; `here`: in this app's channel."""
+    """The metrics that a mapping can emit, as far as the vocabulary knows them; `here`: in this app's channel."""
     for rule, emission in subject.emissions():
         if here and subject.is_for_another_channel(rule):
             continue
