@@ -7,7 +7,20 @@ import importlib
 import click
 
 # Loaded only when used, so that `rules apply` does not pay for what other verbs import.
-_VERBS = ("apply", "check", "compile", "explain", "functions", "providers", "schema", "test")
+_VERBS = (
+    "apply",
+    "check",
+    "compile",
+    "diff",
+    "explain",
+    "functions",
+    "new",
+    "providers",
+    "retry",
+    "schema",
+    "test",
+    "why",
+)
 
 
 class _Verbs(click.Group):

@@ -62,6 +62,7 @@ def compile_mapping(mapping: model.Mapping, target: Target, *, seen: set[Place] 
         spots=compiler.spots,
         wanted=parts,
         direct=compiler.direct(functions),
+        asks_root="root" in compiler.emitter.asked,
         of_fields=cache(partial(_of_fields, mapping, target, parts if alone else None)),
     )
 

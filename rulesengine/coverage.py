@@ -13,7 +13,7 @@ from typing import Any
 
 from rulesengine.diagnostics import Place
 from rulesengine.model import Mapping as MappingFile
-from rulesengine.model import Table
+from rulesengine.model import Rule, Table
 
 RULE, EMISSION, ENTRY = "rule", "emission", "entry"
 
@@ -40,6 +40,20 @@ def parts(mapping: MappingFile) -> Iterator[Part]:
                     emission.metric.value if emission.metric else emission.table.value if emission.table else "action"
                 )
                 yield Part(EMISSION, f"{rule.label}: {name}", emission.place)
+
+
+class Trail(set[Place]):
+    """What a program notes, and the rule it noted last."""
+
+    def __init__(self, mapping: MappingFile) -> None:
+        super().__init__()
+        self._rules = {rule.place: rule for rule in mapping.rules}
+        self.last: Rule | None = None
+
+    def add(self, place: Place) -> None:
+        """Note a part that runs."""
+        super().add(place)
+        self.last = self._rules.get(place, self.last)
 
 
 class NotedTable(dict[str, Any]):

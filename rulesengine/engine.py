@@ -7,9 +7,9 @@ An engine holds compiled programs and the texts they came from, nothing else: it
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rulesengine import loading
 from rulesengine.bodies import sha256
@@ -22,6 +22,9 @@ from rulesengine.loading import Checked, Files
 from rulesengine.payloads import DEFAULT_LIMITS, FORMATS, Limits, decode
 from rulesengine.program import Program
 from rulesengine.running import Result, reject_body, result_of, run_body
+
+if TYPE_CHECKING:
+    from rulesengine.why import Explainer, Explanation
 
 StrPath = str | os.PathLike[str]
 
@@ -113,18 +116,15 @@ class Engine:
         Where the formats get to ndjson each line is a body of its own. `into` is a result to add to. Raises
         `UnknownProvider`, and ValueError for a format that is none of `payloads.FORMATS`.
         """
-        if formats is not None and not set(formats) <= set(FORMATS):
-            raise ValueError(f"formats must be of {listed(FORMATS)}, not {formats!r}")
         program, result = self.program(provider), into if into is not None else Result()
-        whole, by_line = _split(formats or program.mapping.payload.formats)
+        whole, by_line = _split(program, formats)
         fault = self._run(program, body, whole, request, result) if whole else None
         if whole and fault is None:
             return result
-        lines = [one for one in body.split(b"\n") if one.strip()] if by_line else []
-        if fault is not None and not (lines and self._is_json(lines[0])):
+        lines = self._lines(body, fault) if by_line else []
+        if fault is not None and not lines:
             reject_body(result, fault, body)
-            return result
-        for line in lines or [body]:
+        for line in lines:
             self.apply_line(provider, line, request, result)
         return result
 
@@ -153,12 +153,25 @@ class Engine:
             whole = partial(decode, body, formats[:1], self._limits, program.wanted)
             if len(body) <= self._limits.body_bytes and run_list(program, body, request, result, whole):
                 return None
-        try:
-            payload = decode(body, formats, self._limits, program.wanted)
-        except PayloadError as fault:
-            return fault
+        payload = self._decoded(program, body, formats)
+        if isinstance(payload, PayloadError):
+            return payload
         run_body(program, payload, request, result)
         return None
+
+    def _decoded(self, program: Program, body: bytes, formats: Sequence[str]) -> Any:
+        """A body as data, or the fault of one that does not decode."""
+        try:
+            return decode(body, formats, self._limits, program.wanted)
+        except PayloadError as fault:
+            return fault
+
+    def _lines(self, body: bytes, fault: PayloadError | None) -> list[bytes]:
+        """The bodies in a body of NDJSON; none where it was tried as a whole, and its fault there says more."""
+        lines = [one for one in body.split(b"\n") if one.strip()]
+        if fault is None:
+            return lines or [body]
+        return lines if lines and self._is_json(lines[0]) else []
 
     def _is_json(self, line: bytes) -> bool:
         """Whether a first line is a body of its own, so that the rest may be; a cut-off document is one fault."""
@@ -167,6 +180,44 @@ class Engine:
         except PayloadError:
             return False
         return True
+
+    # -- explaining ---------------------------------------------------------------------------------------------------
+
+    def why(self, provider: str, payload: Any, *, request: Any = None) -> list[Explanation]:
+        """What becomes of each item of a decoded body, and why. Raises `UnknownProvider`."""
+        return [explain() for _, explain in self.explainer(provider).each([(b"", payload)], request)]
+
+    def why_bytes(
+        self, provider: str, body: bytes, *, request: Any = None, formats: Sequence[str] | None = None
+    ) -> list[Explanation]:
+        """The same of a body as it came, read as `apply_bytes` reads it. Raises as that does."""
+        bodies = self.bodies(provider, body, formats)
+        return [explain() for _, explain in self.explainer(provider).each(bodies, request)]
+
+    def explainer(self, provider: str) -> Explainer:
+        """What explains items of a provider, for who has many: it keeps what it compiles. Raises `UnknownProvider`."""
+        from rulesengine.why import Explainer  # who only maps need not wait for it
+
+        return Explainer(self.program(provider), self.target)
+
+    def bodies(
+        self, provider: str, body: bytes, formats: Sequence[str] | None = None
+    ) -> Iterator[tuple[bytes, Any | PayloadError]]:
+        """The bodies that `apply_bytes` finds in some bytes, each with its data or with why it has none.
+
+        Raises as `apply_bytes` does.
+        """
+        program = self.program(provider)
+        whole, by_line = _split(program, formats)
+        data = self._decoded(program, body, whole) if whole else None
+        fault = data if isinstance(data, PayloadError) else None
+        lines = self._lines(body, fault) if by_line and (fault is not None or not whole) else []
+        if whole and not lines:
+            yield body, data
+        for line in lines:
+            yield line, self._decoded(program, line, ("ndjson",))
+
+    # -- what it is made of -------------------------------------------------------------------------------------------
 
     def program(self, provider: str) -> Program:
         """The compiled mapping of a provider, for tools that look into it. Raises `UnknownProvider`."""
@@ -203,8 +254,11 @@ class Engine:
         return f"<Engine for {listed(getattr(self, '_programs', ()))}>"
 
 
-def _split(formats: Sequence[str]) -> tuple[Sequence[str], bool]:
-    """The formats to try on the body as a whole, and whether it may also be read line by line."""
+def _split(program: Program, formats: Sequence[str] | None) -> tuple[Sequence[str], bool]:
+    """The formats to try on a body as a whole, and whether it may also be read line by line."""
+    if formats is not None and not set(formats) <= set(FORMATS):
+        raise ValueError(f"formats must be of {listed(FORMATS)}, not {formats!r}")
+    formats = formats or program.mapping.payload.formats
     if "ndjson" not in formats:
         return formats, False
     return formats[: list(formats).index("ndjson")], True

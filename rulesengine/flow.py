@@ -13,6 +13,8 @@ from typing import Any
 
 # Text that YAML takes without quotes wherever it stands in flow style, whatever its version.
 _PLAIN = re.compile(r"[A-Za-z_](?:[\w./@+ -]*[\w./@+-])?", re.ASCII)
+# What YAML does not take as it is, or takes for a line break, though JSON does not ask for an escape.
+_ESCAPED = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
 _WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
 
 
@@ -53,7 +55,7 @@ def _line(value: Any, *, plain: bool) -> str:
 def _scalar(value: Any, *, plain: bool) -> str:
     if plain and isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def _filled(texts: Sequence[str], width: int) -> list[str]:

@@ -7,11 +7,11 @@ is neither emitted nor merely counted is left to be read whole; so is whatever c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from rulesengine.errors import PayloadError
 from rulesengine.files import line_ends
-from rulesengine.payloads import as_data, is_utf8, reader
+from rulesengine.payloads import as_data, encode_line, encode_lines, is_utf8, reader
 from rulesengine.program import IGNORED, OfFields, Program
 from rulesengine.running import Result, run_body, run_items
 
@@ -131,6 +131,61 @@ def _part_of_body(program: Program, body: Any, request: Any) -> tuple[Result, in
     ignored = len(part.ignored)
     part.ignored = []
     return None if part.unmatched or part.rejected else (part, ignored)
+
+
+class Alike(NamedTuple):
+    """What two programs make of a block of lines: how many items both emit or ignore alike, and the other lines."""
+
+    emitted: int
+    ignored: int
+    others: list[int]
+
+
+def alike(old: Program, new: Program, block: bytes, request: Any) -> Alike | None:
+    """Compare what two programs make of lines of NDJSON; None where the lines cannot be read in part.
+
+    A line is alike where both programs ignore its item, or emit events that are the same in every byte. The others, by
+    their numbers from 0, need not differ: they have more to tell than events, or are to be looked at whole.
+    """
+    sides = [_made_of_lines(program, block, request) for program in (old, new)]
+    if sides[0] is None or sides[1] is None:
+        return None
+    events: list[tuple[int, Any, Any]] = []
+    others, ignored = [], 0
+    for number, (one, other) in enumerate(zip(*sides, strict=True)):
+        if type(one) is not tuple and type(other) is not tuple:
+            events.append((number, one, other))
+        elif type(one) is type(other) and one[0] is other[0] is IGNORED:
+            ignored += 1
+        else:
+            others.append(number)
+    try:
+        differing = _differing(events)
+    except PayloadError:  # an event that JSON cannot hold
+        return None
+    return Alike(len(events) - len(differing), ignored, sorted([*others, *differing]))
+
+
+def _made_of_lines(program: Program, block: bytes, request: Any) -> list[Any] | None:
+    """What becomes of the item in each line: events as records, or a tuple: `(None,)` where it is rejected."""
+    of_fields = program.of_fields() if program.wanted is not None and is_utf8(block) else None
+    records = _records(of_fields, block) if of_fields is not None else None
+    if of_fields is None or records is None:
+        return None
+    made = []
+    for record in records:
+        try:
+            made.append(of_fields.item(record, request))
+        except Exception:  # noqa: BLE001 as above
+            made.append((None,))
+    return made
+
+
+def _differing(events: Sequence[tuple[int, Any, Any]]) -> list[int]:
+    """The numbers of those whose two sides are not written alike."""
+    if encode_lines([one for _, one, _ in events]) == encode_lines([other for _, _, other in events]):
+        return []
+    return [number for number, one, other in events if encode_line(one) != encode_line(other)]
 
 
 # -- lists ------------------------------------------------------------------------------------------------------------

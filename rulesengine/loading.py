@@ -70,16 +70,17 @@ def gather(
     A path is a mapping file, a folder (its *.yml and *.yaml but for app.yml), or the name of a bundled mapping.
     """
     faults: list[Diagnostic] = []
-    mappings = [file for path in paths for file in _mapping_files(os.fspath(path), faults)]
-    manifest = _read(Path(app), faults)
-    own = _read(Path(vocabulary), faults) if vocabulary is not None else None
+    mappings = [file for path in paths for file in mapping_files(os.fspath(path), faults)]
+    manifest = read_file(app, faults)
+    own = read_file(vocabulary, faults) if vocabulary is not None else None
     if faults or manifest is None:
         return None, faults
     unique = {os.path.abspath(file.name): file for file in mappings}
     return Files(tuple(unique.values()), manifest, own), []
 
 
-def _mapping_files(path: str, faults: list[Diagnostic]) -> Iterator[File]:
+def mapping_files(path: str, faults: list[Diagnostic]) -> Iterator[File]:
+    """The files that a path of mappings stands for; what cannot be read is added to `faults`."""
     try:
         candidates = _candidates(path)
     except OSError as fault:
@@ -88,7 +89,7 @@ def _mapping_files(path: str, faults: list[Diagnostic]) -> Iterator[File]:
     if not candidates:
         faults.append(_not_found(path))
     for candidate in candidates:
-        file = _read(candidate, faults, in_folder=candidate.parent == Path(path))
+        file = read_file(candidate, faults, in_folder=candidate.parent == Path(path))
         if file is not None:
             yield file
 
@@ -101,9 +102,14 @@ def _candidates(path: str) -> list[Path]:
     if folder.is_dir() and beside.is_file():  # the folder of this name holds the cases of the mapping
         return [beside]
     found = sorted(folder.iterdir()) if folder.is_dir() else []
-    mappings = [one for one in found if one.suffix in _SUFFIXES and one.stem != "app" and one.is_file()]
+    mappings = [one for one in found if is_mapping(one.name) and one.is_file()]
     bundled = bundled_mapping(path)
     return mappings or ([bundled] if bundled is not None else [])
+
+
+def is_mapping(name: str) -> bool:
+    """Whether a file of this name, found in a folder, is a mapping."""
+    return Path(name).suffix in _SUFFIXES and Path(name).stem != "app"
 
 
 def _not_found(path: str) -> Diagnostic:
@@ -114,13 +120,15 @@ def _not_found(path: str) -> Diagnostic:
     return codes.E101.at(_start(path), file=path, reason="no such file, folder or bundled mapping", hint=hint)
 
 
-def _read(path: Path, faults: list[Diagnostic], *, in_folder: bool = False) -> File | None:
+def read_file(path: str | os.PathLike[str], faults: list[Diagnostic], *, in_folder: bool = False) -> File | None:
+    """A file and its bytes; one that cannot be read is None, and added to `faults`."""
+    name = str(Path(path))
     try:
-        return File(str(path), path.read_bytes(), in_folder)
+        return File(name, Path(path).read_bytes(), in_folder)
     except OSError as fault:
         reason = fault.strerror or str(fault)
-        hint = "name it with --app" if path.stem == "app" else ""
-        faults.append(codes.E101.at(_start(str(path)), file=str(path), reason=reason.lower(), hint=hint))
+        hint = "name it with --app" if Path(path).stem == "app" else ""
+        faults.append(codes.E101.at(_start(name), file=name, reason=reason.lower(), hint=hint))
         return None
 
 

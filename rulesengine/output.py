@@ -9,8 +9,8 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import BinaryIO, cast
+from contextlib import ExitStack, contextmanager, suppress
+from typing import BinaryIO, NamedTuple, cast
 
 _BUFFER = 2**20
 
@@ -34,6 +34,27 @@ def writing(path: str | None) -> Iterator[BinaryIO]:
     else:
         with _replacing(path) as stream:
             yield stream
+
+
+class Outputs(NamedTuple):
+    """Where a run writes to."""
+
+    events: BinaryIO
+    rejects: BinaryIO | None
+    summary: BinaryIO | None
+
+
+@contextmanager
+def outputs(events: str | None, rejects: str | None, summary: str | None) -> Iterator[Outputs]:
+    """The outputs of a run, each as `writing` has it, or None where it is not wanted.
+
+    When the block ends well, the files appear one after the other, the events last: where these are, all is. So a run
+    that is killed at any moment can be run again, and who takes the events as soon as they are there gets them once.
+    """
+    with ExitStack() as files:
+        stream = files.enter_context(writing(events))
+        others = [files.enter_context(writing(path)) if path is not None else None for path in (rejects, summary)]
+        yield Outputs(stream, *others)
 
 
 @contextmanager

@@ -106,7 +106,9 @@ class _Wording:
     truncated: str
 
 
-_DOCUMENT = _Wording("several JSON documents in one body: this looks like NDJSON: use --format ndjson", "")
+_DOCUMENT = _Wording(
+    "several JSON documents in one body: this looks like NDJSON: name the file .ndjson, or ask for that format", ""
+)
 _LINE = _Wording("several JSON documents in one line", " (one document over several lines is --format json)")
 
 

@@ -72,7 +72,8 @@ class Program:
     number or None. Without steps the body, or each element of it, is an item. `spots` are found by line and column: to
     Python the functions stand in the mapping's file, each line where it was written for. `wanted` is what of a body
     the program looks at, None for all of it; `of_fields` gives the same program for items that are read in part.
-    `direct`, where there is one, is a shorter way to what `item` gives.
+    `direct`, where there is one, is a shorter way to what `item` gives; `asks_root` is whether anything asks for the
+    body around an item.
     """
 
     mapping: model.Mapping
@@ -84,6 +85,7 @@ class Program:
     wanted: Wanted | None
     of_fields: Callable[[], OfFields | None]
     direct: Direct | None
+    asks_root: bool
 
     def spots_of(self, trace: TracebackType | None) -> list[Spot]:
         """The places that a traceback out of this program went through, outermost first."""

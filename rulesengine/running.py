@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rulesengine import codes
 from rulesengine.diagnostics import Place, shown
@@ -25,7 +25,8 @@ class Outcome:
 
     `index` counts the items of one call from 0; `rule` is the label of the rule that decided, if one did; `code` and
     `place` (in the mapping) say what was wrong, None for an ignored item; `message` is the sentence, or the reason
-    for ignoring; `item` is the item itself, or the raw body where it could not be decoded.
+    for ignoring; `item` is the item itself, or the raw body where it could not be decoded. Of an unmatched item,
+    `value` is what the mapping has nothing for: what `table` was asked for, or without a table the event.
     """
 
     index: int
@@ -34,6 +35,8 @@ class Outcome:
     place: Place | None
     message: str
     item: Any
+    table: str | None = None
+    value: Any = None
 
 
 class Result:
@@ -108,11 +111,11 @@ def run_body(program: Program, body: Any, request: Any, result: Result) -> None:
     if not program.steps:
         run_items(program, body if isinstance(body, list) else (body,), body, request, result)
         return
-    for item, parent, fault in _step(program, 0, body, body, None, request):
+    for items, levels, _, _, fault in _steps(program, (body,), (), request):
         if fault is not None:
-            reject(result, fault, item)
+            reject(result, fault, levels[-1])
         else:
-            run_items(program, (item,), body, request, result, parent)
+            run_items(program, items, body, request, result, levels[-1])
 
 
 def run_items(
@@ -159,20 +162,19 @@ def _null_item() -> Any:
 
 def items_of(program: Program, body: Any, request: Any = None) -> Iterator[tuple[Any, Any]]:
     """The items of a body, each with its parent, without those in whose place a step yields a fault."""
-    if not program.steps:
-        yield from ((item, None) for item in (body if isinstance(body, list) else (body,)))
-        return
-    yield from ((item, parent) for item, parent, fault in _step(program, 0, body, body, None, request) if fault is None)
+    for batch in batches(program, body, request):
+        parent = batch.levels[-1] if batch.levels else None
+        yield from ((item, parent) for item in batch.items)
 
 
 def reject_body(result: Result, fault: PayloadError, body: Any) -> None:
     """Count a body that cannot be decoded as one rejected item."""
     result.bodies += 1
-    reject(result, _Fault(fault.message, None, None, fault.code.number), body)
+    reject(result, Fault(fault.message, None, None, fault.code.number), body)
 
 
 @dataclass(frozen=True, slots=True)
-class _Fault:
+class Fault:
     """What went wrong with an item, worded."""
 
     message: str
@@ -185,31 +187,60 @@ class _Fault:
         return Outcome(index, self.rule, self.code, self.place, self.message, item)
 
 
-def reject(result: Result, fault: _Fault, item: Any) -> None:
+def reject(result: Result, fault: Fault, item: Any) -> None:
     """Count an item as rejected."""
     result.rejected.append(fault.outcome(result.items, item))
     result.items += 1
 
 
-def _step(
-    program: Program, number: int, level: Any, body: Any, parent: Any, request: Any
-) -> Iterator[tuple[Any, Any, _Fault | None]]:
+class Batch(NamedTuple):
+    """Items that a body yields together; none, but a `fault`, where a step fails on the last of `levels`.
+
+    `levels` are what the steps were about, the body first and the parent of the items last. `indexes` say which element
+    of a list each level after the body was, None for what was no element, and `listed` whether the items are elements.
+    """
+
+    items: Sequence[Any]
+    levels: tuple[Any, ...] = ()
+    indexes: tuple[int | None, ...] = ()
+    listed: bool = False
+    fault: Fault | None = None
+
+
+def batches(program: Program, body: Any, request: Any) -> Iterator[Batch]:
+    """All items of a body, in order."""
+    if program.steps:
+        yield from map(Batch._make, _steps(program, (body,), (), request))
+    else:
+        yield Batch(body, listed=True) if isinstance(body, list) else Batch((body,))
+
+
+# What a `Batch` is made of. To make one takes as long as to map a small item, so it is made only for who asks for it.
+_Parts = tuple[Sequence[Any], tuple[Any, ...], tuple[int | None, ...], bool, Fault | None]
+
+
+def _steps(
+    program: Program, levels: tuple[Any, ...], indexes: tuple[int | None, ...], request: Any
+) -> Iterator[_Parts]:
+    """What the steps from this level on yield."""
+    level, number = levels[-1], len(levels)
     try:
-        found = program.steps[number](level, body, parent, request)
+        found = program.steps[number - 1](level, levels[0], levels[-2] if number > 1 else None, request)
     except Exception as raised:  # noqa: BLE001 an expression may raise anything on a body it was not written for
-        yield level, parent, _explain(program, raised)
+        yield (), levels, indexes, False, _explain(program, raised)
         return
     if found is None:
-        step = program.mapping.payload.steps[number]
+        step = program.mapping.payload.steps[number - 1]
         message = codes.E505.message.format(where=f"{step.where} ({step.text})", shape=_shape(level))
-        yield level, parent, _Fault(message, None, step.place, "E505")
+        yield (), levels, indexes, False, Fault(message, None, step.place, "E505")
         return
-    last = number + 1 == len(program.steps)
-    for item in found if isinstance(found, list) else [found]:
-        if last:
-            yield item, level, None
-        else:
-            yield from _step(program, number + 1, item, body, level, request)
+    listed = isinstance(found, list)
+    items = found if listed else (found,)
+    if number == len(program.steps):
+        yield items, levels, indexes, listed, None
+        return
+    for index, item in enumerate(items):
+        yield from _steps(program, (*levels, item), (*indexes, index if listed else None), request)
 
 
 def _shape(value: Any) -> str:
@@ -242,23 +273,26 @@ def _keep(program: Program, made: tuple[str, int | None, Any], scope: _Scope, re
         table, key = what
         message = codes.E512.message.format(table=table, key=shown(key))
         place = program.mapping.tables[table].place
-        result.unmatched.append(Outcome(scope.index, label, "E512", place, message, scope.item))
+        result.unmatched.append(Outcome(scope.index, label, "E512", place, message, scope.item, table, key))
         return
-    message = codes.E511.message.format(event=_event_name(program, scope))
+    name, event = _event_of(program, scope)
+    message = codes.E511.message.format(event=name)
     place = (program.mapping.root.key("rules") or program.mapping.root).place
-    result.unmatched.append(Outcome(scope.index, None, "E511", place, message, scope.item))
+    result.unmatched.append(Outcome(scope.index, None, "E511", place, message, scope.item, None, event))
 
 
-def _event_name(program: Program, scope: _Scope) -> str:
+def _event_of(program: Program, scope: _Scope) -> tuple[str, Any]:
+    """The event of an item as a message has it, and itself; None where it is not known."""
     if program.event is None:
-        return "its event is not known"
+        return "its event is not known", None
     try:
-        return f"event {shown(program.event(scope.item, scope.body, scope.parent, scope.request))}"
+        event = program.event(scope.item, scope.body, scope.parent, scope.request)
     except Exception:  # noqa: BLE001 as above, and the item is accounted for already
-        return "its event cannot be told"
+        return "its event cannot be told", None
+    return f"event {shown(event)}", event
 
 
-def _explain(program: Program, raised: Exception) -> _Fault:
+def _explain(program: Program, raised: Exception) -> Fault:
     """A fault with the rule and the place in the mapping that the raising part of the program was written for."""
     spots = program.spots_of(raised.__traceback__)
     where, place = (spots[-1].where, spots[-1].place) if spots else ("the mapping", None)
@@ -266,8 +300,12 @@ def _explain(program: Program, raised: Exception) -> _Fault:
     label = rule.label if rule else None
     if isinstance(raised, ItemFault):
         message = raised.code.message.format(**{"where": where, "rule": label, **raised.fields})
-        return _Fault(message, label, place, raised.code.number)
+        return Fault(message, label, place, raised.code.number)
     if isinstance(raised, PayloadError):  # the event cannot be written as JSON
-        return _Fault(raised.message, label, place, raised.code.number)
-    reason = "it is nested too deeply" if isinstance(raised, RecursionError) else fault_sentence(raised, shown)
-    return _Fault(codes.E506.message.format(where=where, reason=reason), label, place, "E506")
+        return Fault(raised.message, label, place, raised.code.number)
+    return Fault(codes.E506.message.format(where=where, reason=reason_of(raised)), label, place, "E506")
+
+
+def reason_of(raised: Exception) -> str:
+    """What an expression raised on data, as a sentence."""
+    return "it is nested too deeply" if isinstance(raised, RecursionError) else fault_sentence(raised, shown)

@@ -16,6 +16,7 @@ from typing import Any
 from rulesengine import model
 from rulesengine.cases import Case, pattern_of
 from rulesengine.codegen import compile_mapping
+from rulesengine.coverage import Trail
 from rulesengine.diagnostics import Place
 from rulesengine.engine import Engine
 from rulesengine.model import Rule
@@ -60,7 +61,7 @@ class Bench:
 
     def __init__(self, engine: Engine, provider: str, mapping: model.Mapping | None = None) -> None:
         self._mapping = mapping or engine.program(provider).mapping
-        self._provider, self._trail = provider, _Trail(self._mapping)
+        self._provider, self._trail = provider, Trail(self._mapping)
         program = compile_mapping(self._mapping, engine.target, seen=self._trail)
         self._engine = engine.with_program(provider, program)
 
@@ -77,24 +78,10 @@ class Bench:
         return Trial(case, result, tuple(_compared(case, result, ran)), seen)
 
 
-class _Trail(set[Place]):
-    """What a program notes, and the rule it noted last."""
-
-    def __init__(self, mapping: model.Mapping) -> None:
-        super().__init__()
-        self._rules = {rule.place: rule for rule in mapping.rules}
-        self.last: Rule | None = None
-
-    def add(self, place: Place) -> None:
-        """Note a part that runs."""
-        super().add(place)
-        self.last = self._rules.get(place, self.last)
-
-
 class _Traced(Result):
     """A result that knows the rule of each of its events."""
 
-    def __init__(self, trail: _Trail) -> None:
+    def __init__(self, trail: Trail) -> None:
         super().__init__()
         self._trail = trail
         self.rules: list[Rule | None] = []

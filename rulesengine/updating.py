@@ -40,8 +40,12 @@ def _replacement(trial: Trial) -> tuple[int, int, str]:
     if _is_flow(node):
         return key.end, value.end, f": {as_flow(made, width=10**6)}"
     indent = key.place.column - 1 + 2
-    lines = [f"{' ' * indent}{name}:{_value(one, indent)}" for name, one in made.items()]
-    return key.end, value.end, ":\n" + "\n".join(lines)
+    return key.end, value.end, ":\n" + "\n".join(expected_lines(made, indent))
+
+
+def expected_lines(made: dict[str, Any], indent: int) -> list[str]:
+    """What a case expects as the lines below its `expect`."""
+    return [f"{' ' * indent}{name}:{_value(one, indent)}" for name, one in made.items()]
 
 
 def _is_flow(node: Node) -> bool:

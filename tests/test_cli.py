@@ -13,8 +13,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
 from click.testing import CliRunner, Result
 
 from rulesengine.bundled import bundled_mappings
@@ -107,8 +110,35 @@ def test_a_bad_payload_costs_only_itself(folder: Path, name: str, content: bytes
 def test_unmatched_items_fail_only_when_strict(folder: Path) -> None:
     (folder / "new.json").write_text('[{"event": "levitated", "email": "a@example.com"}]')
     result = rules("apply", "m.yml", "new.json")
-    assert "unmatched E511: m.yml:28:1: no rule takes this item (event 'levitated')" in result.stderr
+    assert "  1  event 'levitated'  E511 m.yml:28:1  first in new.json item 0\n" in result.stderr
     rules("apply", "m.yml", "new.json", "--strict", status=1)
+
+
+def test_what_is_not_mapped_is_told_once_after_the_counts(folder: Path) -> None:
+    """Up to ten values, and the items with others; the same in several processes."""
+    items: list[Any] = [{"event": f"new{number % 14:x}", "pad": "x" * 200} for number in range(20 * 14)]
+    items += [{"event": "new3\x1b[31m"}] * 21 + [{**OPEN, "email": 5}]
+    (folder / "in.ndjson").write_text("".join(json.dumps(one) + "\n" for one in items))
+    told = [rules("apply", "m.yml", "in.ndjson", "--jobs", jobs, "--summary", jobs, status=1) for jobs in ("1", "2")]
+    lines = told[0].stderr.splitlines()
+    assert lines[0].startswith("rejected E506: ")
+    assert lines[2] == "302 items in 302 bodies: 0 emitted (0 events), 0 ignored, 301 unmatched, 1 rejected"
+    assert lines[3:6] == [
+        "not mapped:",
+        r"  21  event 'new3\x1b[31m'  E511 m.yml:28:1  first in in.ndjson:281 item 0",
+        "  20  event 'new0'          E511 m.yml:28:1  first in in.ndjson:1 item 0",
+    ]
+    assert lines[14:] == ["  and 100 items with other values"]
+    assert told[1].stderr == told[0].stderr
+    assert (folder / "1").read_text() == (folder / "2").read_text()
+    assert len(json.loads((folder / "1").read_text())["unmapped"]) == 15
+
+
+def test_values_without_end_are_only_counted(folder: Path) -> None:
+    (folder / "in.ndjson").write_text("".join(f'{{"event": "new{number}"}}\n' for number in range(3_000)))
+    result = rules("apply", "m.yml", "in.ndjson", "--summary", "s.json")
+    assert result.stderr.endswith("  and 2990 items with other values\n")
+    assert len(json.loads((folder / "s.json").read_text())["unmapped"]) == 1_000
 
 
 def test_summary_counts_everything(folder: Path) -> None:
@@ -129,6 +159,7 @@ def test_summary_counts_everything(folder: Path) -> None:
             "list/unsubscribe": 1,
             "reachability/unreachable/hard_bounce": 1,
         },
+        "unmapped": [],
     }
     assert len((folder / "out.ndjson").read_text().splitlines()) == 5
 
@@ -432,3 +463,118 @@ def test_a_killed_worker_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     result = rules("apply", "m.yml", "open.json", "--jobs", "2", "-o", "out", status=1)
     assert "a worker process was killed" in result.stderr
     assert not (folder / "out").exists()
+
+
+# -- help and completion ----------------------------------------------------------------------------------------------
+
+VERBS = main.list_commands(click.Context(main))
+EXAMPLE = re.compile(r"^ *Example: (rules .*)$", re.M)
+
+
+def command_of(verb: str) -> click.Command:
+    command = main.get_command(click.Context(main), verb)
+    assert command is not None
+    return command
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_an_example_that_works(verb: str, folder: Path) -> None:
+    """In a folder with what examples speak of: an app.yml, sample bodies, a mapping in git, rejected items."""
+    mappings = HERE.parent / "mappings"
+    body = json.dumps([{**OPEN, "sg_event_id": str(number)} for number in range(3)])
+    written = {"app.yml": (mappings / "apps" / "email.yml").read_text(), "body.json": body, "monday.json": body}
+    written["mappings/postino.yml"] = (mappings / "sendgrid.yml").read_text()
+    for name, text in written.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "new.json").write_text('[{"event": "levitated", "email": "a@example.com", "timestamp": 1}]')
+    rules("apply", "sendgrid", "new.json", "--rejects", "left.ndjson")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *arguments], check=True, capture_output=True)
+    examples = EXAMPLE.findall(command_of(verb).help or "")
+    assert examples
+    for example in examples:
+        assert example.startswith(f"rules {verb} ") or example == f"rules {verb}"
+        command = f'rules() {{ "{sys.executable}" -m rulesengine "$@"; }}; {example}'
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), f"{example}\n{done.stdout}{done.stderr}"
+
+
+def completed(words: str, shell: type[ShellComplete] = BashComplete) -> list[CompletionItem]:
+    """What is offered for the last of these words; the ones before it are given."""
+    *given, incomplete = words.split(" ")
+    return shell(main, {}, "rules", "_RULES_COMPLETE").get_completions(given, incomplete)
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("app", {"apply"}),
+        ("", set(VERBS)),
+        ("apply --rej", {"--rejects"}),
+        ("apply send", {"sendgrid", "sendpost.yml"}),
+        ("check sendg", {"sendgrid"}),
+        ("apply m.yml x --format f", {"form"}),
+        ("apply m.yml x --provider sendg", {"sendgrid"}),
+        ("explain e30", {"E301", "E302", "E303", "E304", "E305", "E306", "E307", "E308", "E309"}),
+        ("functions epo", {"epoch", "epoch_at", "epoch_ms"}),
+        ("functions to_s", {"to_string"}),
+    ],
+)
+def test_what_is_completed(folder: Path, words: str, offered: set[str]) -> None:
+    (folder / "sendpost.yml").write_text("mapping: 1\n")
+    (folder / "sender.json").write_text("{}")
+    for shell in (BashComplete, ZshComplete, FishComplete):
+        found = completed(words, shell)
+        assert {one.value for one in found} == offered
+        assert {one.type for one in found} == {"plain"}
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("apply m.", "file"),
+        ("apply maps/", "file"),
+        ("apply m.yml o", "file"),
+        ("apply m.yml x --app a", "file"),
+        ("retry r", "file"),
+        ("check m.yml --samples s", "dir"),
+    ],
+)
+def test_files_are_left_to_the_shell(words: str, kind: str) -> None:
+    assert [(one.type, one.value) for one in completed(words)] == [(kind, words.split(" ")[-1])]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_parameter_that_names_something_is_completed(verb: str) -> None:
+    free = {"T", "N", "MIB", "PERCENT", "TEXT", "[LINE:]N"}
+    for param in command_of(verb).params:
+        is_free = param.metavar in free or getattr(param, "is_flag", False) or isinstance(param.type, click.IntRange)
+        assert is_free or param.shell_complete(click.Context(command_of(verb)), ""), param.name
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_told_how_to_complete(shell: str) -> None:
+    environment = {**os.environ, "_RULES_COMPLETE": f"{shell}_source"}
+    program = "from rulesengine.cli import main; main(prog_name='rules')"
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert f"_RULES_COMPLETE={shell}_complete" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes(folder: Path) -> None:
+    """As a user presses the tab key."""
+    program = folder / "bin" / "rules"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -c "from rulesengine.cli import main; main(prog_name=\'rules\')" "$@"\n'
+    )
+    program.chmod(0o755)
+    (folder / "try").write_text(
+        'eval "$(_RULES_COMPLETE=bash_source rules)"\n'
+        'COMP_WORDS=(rules apply sendg); COMP_CWORD=2; _rules_completion rules; echo "${COMPREPLY[@]}"\n'
+    )
+    path = os.pathsep.join([str(program.parent), os.environ["PATH"]])
+    done = subprocess.run(["bash", "try"], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True)
+    assert done.stdout == "sendgrid\n"

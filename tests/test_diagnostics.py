@@ -123,5 +123,5 @@ def test_a_near_name_is_suggested_and_a_far_one_is_not() -> None:
 def test_codes_are_numbered_once_and_by_stage() -> None:
     numbers = [code.number for code in codes.ALL]
     assert len(set(numbers)) == len(numbers)
-    assert all(re.fullmatch(r"E[1-5]\d\d|W[345]\d\d", number) for number in numbers)
+    assert all(re.fullmatch(r"E[1-6]\d\d|W[345]\d\d", number) for number in numbers)
     assert all(getattr(codes, number).number == number for number in numbers)

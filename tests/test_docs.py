@@ -6,7 +6,7 @@ a fenced block is, its info string says:
     ```yaml postino.yml         a word with a dot: the block is a file of that name
     ```diff postino.yml         lines to change in that file; hunks are separated by `@@`
     ```console                  `$ command` lines, each followed by all that it prints on both streams; `...` stands for
-                                any text in a line; other commands than rules, python, echo and cat are not run
+                                any text in a line; other commands than rules, python, echo, cat and git are not run
     ```python                   run here, with what the blocks above have defined
     ```text output              what the Python block above prints
     ```yaml wrong E302 E321     a mapping, or a part of one, with exactly these faults
@@ -184,7 +184,7 @@ def test_generated_page_is_up_to_date(name: str, made: str) -> None:
 
 
 _COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.M)
-_TRIED = ("rules", "python", "echo", "cat")
+_TRIED = ("rules", "python", "echo", "cat", "git")
 
 
 def _holds(shown: str, printed: str) -> bool:
@@ -210,6 +210,8 @@ class Session:
             script.chmod(0o755)
         path = os.pathsep.join([str(commands), os.environ.get("PATH", "")])
         self.environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+        for who in ("AUTHOR", "COMMITTER"):
+            self.environment |= {f"GIT_{who}_NAME": "Ann", f"GIT_{who}_EMAIL": "ann@example.com"}
 
     def enter_checkout(self) -> None:
         """For README.md: the checkout's mappings and sample bodies, an app.yml, and what its Python stands in for."""

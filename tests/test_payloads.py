@@ -64,7 +64,7 @@ REFUSED: dict[str, tuple[bytes, tuple[str, ...], Code, list[str]]] = {
     "NaN": (b"[NaN]", ("json",), codes.E501, ["not JSON at byte 2"]),
     "trailing": (b'{"a": 1} x', ("json",), codes.E501, ["not JSON at byte 10", "trailing"]),
     "trailing after a byte order mark": (BOM + b"{} x", ("json",), codes.E501, ["not JSON at byte 7", "trailing"]),
-    "two documents": (b"{}\n{}", ("json",), codes.E501, ["several JSON documents", "NDJSON", "--format ndjson"]),
+    "two documents": (b"{}\n{}", ("json",), codes.E501, ["several JSON documents", "NDJSON", "name the file .ndjson"]),
     "two arrays": (b"[1]\n[2]", ("json",), codes.E501, ["several JSON documents", "NDJSON"]),
     "two documents in a line": (b"{} {}", ("ndjson",), codes.E501, ["several JSON documents in one line"]),
     "not UTF-8 in a string": (b'{"abc": "de\xff"}', ("json",), codes.E501, ["not UTF-8 at byte 12"]),

@@ -61,6 +61,17 @@ def outcome(chunks: Iterator[Chunk]) -> tuple[bytes, bytes, dict[str, Any], dict
     return whole.events, whole.reject_lines, whole.tally.as_dict(), whole.tally.problems
 
 
+def test_what_is_not_mapped_is_counted_with_its_line(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a range has nothing else to tell."""
+    monkeypatch.setattr(processes, "_RANGE", 1)
+    paths = [str(folder / "payloads" / "f.ndjson")]
+    tasks = list(tasks_for(engine, paths, provider_of=lambda _: "acme", form=None, request=None, keep_rejects=False))
+    (found,) = joined(run_in_processes(engine, tasks, 2)).tally.as_dict()["unmapped"]
+    assert (found["count"], found["first"]) == (3, f"{paths[0]}:6 item 0")
+
+
 @pytest.mark.parametrize("size", [1, 40, 1_000, 10**6])
 def test_the_result_is_that_of_one_process(
     engine: Engine, folder: Path, size: int, monkeypatch: pytest.MonkeyPatch

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from rulesengine import Engine
-from rulesengine.stream import Chunk, Tally, run, tasks_for
+from rulesengine.stream import Chunk, run, tasks_for
+from rulesengine.tally import Tally
 
 MAPPING = """\
 mapping: 1
@@ -90,16 +91,17 @@ def test_events_are_counted_by_what_they_are(engine: Engine, tmp_path: Path) -> 
         "unmatched": 0,
         "rejected": 0,
         "by_event": {"email/open": 3, "reachability/unreachable/hard_bounce": 1},
+        "unmapped": [],
     }
 
 
 def test_a_kind_of_fault_is_counted_with_its_first_source(engine: Engine, tmp_path: Path) -> None:
-    (tmp_path / "in.ndjson").write_text('{"kind": "odd"}\n' + '{"kind": "new"}\n' * 3)
+    (tmp_path / "in.ndjson").write_text('{"kind": "odd"}\n' + '{"kind": "open"}\n' * 3)
     tally = Tally()
     for chunk in chunks(engine, tmp_path / "in.ndjson"):
         tally.add(chunk.tally)
     ((problem, (count, source)),) = tally.problems.items()
-    assert (problem.code, count, str(source)) == ("E511", 3, f"{tmp_path / 'in.ndjson'}:2 item 0")
+    assert (problem.code, count, str(source)) == ("E508", 3, f"{tmp_path / 'in.ndjson'}:2 item 0")
 
 
 def test_the_suffix_and_the_option_say_how_a_file_is_read(engine: Engine, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import click
 
 from rulesengine import __version__, loading
 from rulesengine.commands.common import FAILED, app_options, counted, gather, style_for
+from rulesengine.commands.completion import folders, mappings
 from rulesengine.diagnostics import PLAIN, Style, has_errors, render
 from rulesengine.engine import Engine
 from rulesengine.loading import Checked, Files
@@ -17,10 +18,13 @@ from rulesengine.samples import check_cases, check_samples, has_cases, sample_fi
 
 
 @click.command("check")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=mappings)
 @app_options
 @click.option(
-    "--samples", metavar="DIR", help="Bodies to hold the mappings against: in DIR/PROVIDER/, or in DIR itself."
+    "--samples",
+    metavar="DIR",
+    shell_complete=folders,
+    help="Bodies to hold the mappings against: in DIR/PROVIDER/, or in DIR itself.",
 )
 @click.option("--strict", is_flag=True, help="Fail on advice too.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text",
@@ -35,6 +39,8 @@ def command(
     Without --samples the cases beside a mapping (sendgrid/*.yml beside sendgrid.yml) serve as samples.
 
     Exit status: 0 no errors; 1 errors (with --strict: or advice); 2 wrong usage.
+
+    Example: rules check sendgrid --app app.yml
     """
     if samples is not None and not Path(samples).is_dir():
         raise click.BadParameter(f"{samples} is no folder", param_hint="--samples")

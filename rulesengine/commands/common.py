@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
 
 from rulesengine import loading
+from rulesengine.commands.completion import files
 from rulesengine.diagnostics import COLOURED, PLAIN, Diagnostic, Style, has_errors, in_order, render
 from rulesengine.engine import Engine
-from rulesengine.errors import InvalidMapping
+from rulesengine.errors import FunctionFault, InvalidMapping
+from rulesengine.files import payload_files
 from rulesengine.loading import Files
 from rulesengine.payloads import DEFAULT_LIMITS, Limits
+from rulesengine.times import epoch
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 FAILED, USAGE = 1, 2
+# Below this many bytes a run is over before a progress bar is of use.
+_LONG_RUN = 16 * 2**20
 
 
 def app_options(command: _F) -> _F:
     """`--app` and `--vocabulary`."""
-    app = click.option("--app", default="app.yml", show_default=True, metavar="FILE", help="The app's manifest.")
-    vocabulary = click.option("--vocabulary", metavar="FILE", help="Metrics and events to use in place of the bundled.")
+    app = click.option(
+        "--app", default="app.yml", show_default=True, metavar="FILE", shell_complete=files, help="The app's manifest."
+    )
+    vocabulary = click.option(
+        "--vocabulary", metavar="FILE", shell_complete=files, help="Metrics and events to use in place of the bundled."
+    )
     return app(vocabulary(command))
 
 
@@ -59,6 +70,45 @@ def load(mapping: str, app: str, vocabulary: str | None, limits: Limits = DEFAUL
     if not engine.providers:
         raise click.UsageError(f"no mapping in {mapping} is for the channel of {app}")
     return engine
+
+
+def request_of(received_at: str | None) -> dict[str, int] | None:
+    """What `request()` gives in a run with `--received-at`; ends the program with 2 when that is no time."""
+    try:
+        return None if received_at is None else {"received_at": epoch(received_at)}
+    except FunctionFault as fault:
+        raise click.BadParameter(str(fault), param_hint="--received-at") from None
+
+
+def provider_of(known: Sequence[str], provider: str | None) -> Callable[[str], str]:
+    """Which provider a payload file is from: the one asked for, the only one, or the name of the file's folder."""
+    if provider is not None and provider not in known:
+        raise click.BadParameter(f"no mapping for {provider!r}; there are: {', '.join(known)}", param_hint="--provider")
+    only = provider or (known[0] if len(known) == 1 else None)
+
+    def named(file: str) -> str:
+        folder = Path(os.path.abspath(file)).parent.name
+        if only is None and folder not in known:
+            raise click.UsageError(f"{file}: which provider is it from? Name it with --provider: {', '.join(known)}")
+        return only or folder
+
+    return named
+
+
+@contextmanager
+def progress_over(payloads: Sequence[str], label: str, *, shows_data: bool) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar on standard error when that is a terminal, the work is long, and data does not go there too.
+
+    `shows_data` is whether data goes to standard output while the work is under way.
+    """
+    quiet = not sys.stderr.isatty() or (shows_data and sys.stdout.isatty()) or "-" in payloads
+    files = [file for path in payloads for file in payload_files(path)] if not quiet else []
+    total = sum(os.path.getsize(file) for file in files if os.path.isfile(file))
+    if quiet or total < _LONG_RUN:
+        yield None
+        return
+    with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
+        yield bar.update
 
 
 def fail(diagnostics: Sequence[Diagnostic], status: int) -> NoReturn:

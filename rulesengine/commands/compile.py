@@ -5,13 +5,17 @@ from __future__ import annotations
 import click
 
 from rulesengine.commands.common import app_options, load
+from rulesengine.commands.completion import mappings
 
 
 @click.command("compile")
-@click.argument("mapping")
+@click.argument("mapping", shell_complete=mappings)
 @app_options
 def command(mapping: str, app: str, vocabulary: str | None) -> None:
-    """Print the Python source that MAPPING is compiled to."""
+    """Print the Python source that MAPPING is compiled to.
+
+    Example: rules compile sendgrid
+    """
     engine = load(mapping, app, vocabulary)
     for provider in engine.providers:
         click.echo(f"# {provider}: {engine.mapping_id(provider)[0]}\n\n{engine.source(provider).rstrip()}")

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from rulesengine.commands.completion import functions
 from rulesengine.diagnostics import did_you_mean
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD
@@ -13,9 +14,12 @@ from rulesengine.signatures import Example, Function
 
 
 @click.command("functions")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=functions)
 def command(name: str | None) -> None:
-    """List the functions of the mapping language, or show one with its examples."""
+    """List the functions of the mapping language, or show one with its examples.
+
+    Example: rules functions epoch
+    """
     if name is None:
         _list()
     elif name in FUNCTIONS:

@@ -19,6 +19,8 @@ def command(form: str) -> None:
     """List the bundled mappings: channels, number of documented events, when these were last reviewed.
 
     Each can be named as the MAPPING of other verbs: rules apply sendgrid body.json
+
+    Example: rules providers
     """
     found = [_provider(path) for path in bundled_mappings()]
     click.echo(json.dumps(found, indent=2) if form == "json" else _as_text(found))

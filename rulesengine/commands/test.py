@@ -11,6 +11,7 @@ import click
 
 from rulesengine import suite_reports
 from rulesengine.commands.common import FAILED, counted, fail, gather, style_for
+from rulesengine.commands.completion import files, mappings
 from rulesengine.diagnostics import PLAIN, has_errors, printable, render
 from rulesengine.mutants import Mutant, survivors
 from rulesengine.output import writing
@@ -19,7 +20,7 @@ from rulesengine.updating import updated
 
 
 @click.command("test")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=mappings)
 @click.option(
     "--app",
     "apps",
@@ -27,9 +28,12 @@ from rulesengine.updating import updated
     default=("app.yml",),
     show_default=True,
     metavar="FILE",
+    shell_complete=files,
     help="The app's manifest; several, one a channel type, for mappings that suit several.",
 )
-@click.option("--vocabulary", metavar="FILE", help="Metrics and events to use in place of the bundled.")
+@click.option(
+    "--vocabulary", metavar="FILE", shell_complete=files, help="Metrics and events to use in place of the bundled."
+)
 @click.option("-k", "only", metavar="TEXT", help="Run only the cases with this text in what they are about.")
 @click.option("--coverage", is_flag=True, help="Name the rules, emissions and table entries that no case makes run.")
 @click.option(
@@ -38,9 +42,11 @@ from rulesengine.updating import updated
     metavar="PERCENT",
     help="Fail if fewer of them run; nothing is rounded up.",
 )
-@click.option("--lcov", metavar="FILE", help="Write what ran to FILE as an lcov tracefile.")
-@click.option("--cobertura", metavar="FILE", help="Write what ran to FILE as Cobertura XML.")
-@click.option("--junit", metavar="FILE", help="Write what became of the cases to FILE as JUnit XML.")
+@click.option("--lcov", metavar="FILE", shell_complete=files, help="Write what ran to FILE as an lcov tracefile.")
+@click.option("--cobertura", metavar="FILE", shell_complete=files, help="Write what ran to FILE as Cobertura XML.")
+@click.option(
+    "--junit", metavar="FILE", shell_complete=files, help="Write what became of the cases to FILE as JUnit XML."
+)
 @click.option("--update", "updating", is_flag=True, help="Write what came out into the cases that fail.")
 @click.option("--mutate", is_flag=True, help="List the changes to the mapping that no case notices.")
 def command(
@@ -61,6 +67,8 @@ def command(
     PATH is a mapping file, a folder, or a bundled name.
 
     Exit status: 0 all passed; 1 errors, failed cases, too little coverage, changes that no case notices; 2 wrong usage.
+
+    Example: rules test sendgrid --coverage
     """
     tested, is_sound = _gathered(paths, apps, vocabulary, only)
     suites = [run(one) for one in tested]

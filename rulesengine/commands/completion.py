@@ -1,0 +1,56 @@
+"""What a shell may complete: the names of mappings that come with the package, files, codes, functions.
+
+Each function is the `shell_complete` of parameters. `CompletionItem`s of type `file` and `dir` leave it to the shell.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click import Context, Parameter
+from click.shell_completion import CompletionItem
+
+from rulesengine.bundled import bundled_mappings
+from rulesengine.codes import BY_NUMBER
+from rulesengine.functions import FUNCTIONS
+from rulesengine.jmes import STANDARD
+from rulesengine.loading import is_mapping
+
+Items = list[CompletionItem]
+
+
+def files(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
+    """Any file."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def folders(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
+    """Any folder."""
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def mappings(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
+    """Mappings that come with the package and those of this folder; any file where none of the former is meant.
+
+    A shell lists its own files or what it is given: bash never does both.
+    """
+    named = [path.stem for path in bundled_mappings() if path.stem.startswith(incomplete)]
+    here = [path.name for path in Path().iterdir() if is_mapping(path.name) and path.name.startswith(incomplete)]
+    return [CompletionItem(name) for name in sorted([*named, *here])] if named else files(_ctx, _param, incomplete)
+
+
+def providers(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
+    """Providers that there are mappings for in the package."""
+    return [CompletionItem(path.stem) for path in bundled_mappings() if path.stem.startswith(incomplete)]
+
+
+def codes(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
+    """Codes of diagnostics, with their titles."""
+    wanted = incomplete.upper()
+    return [CompletionItem(number, help=code.title) for number, code in BY_NUMBER.items() if number.startswith(wanted)]
+
+
+def functions(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
+    """Functions of the language, with what they do, and those of JMESPath."""
+    told = {**{name: one.sentence for name, one in FUNCTIONS.items()}, **dict.fromkeys(STANDARD, "")}
+    return [CompletionItem(name, help=told[name]) for name in sorted(told) if name.startswith(incomplete)]

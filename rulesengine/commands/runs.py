@@ -1,0 +1,95 @@
+"""What the verbs that run mappings share: outputs that harm no input, how they end, what they report."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NoReturn
+
+import click
+
+from rulesengine.commands.common import FAILED, counted
+from rulesengine.diagnostics import printable
+from rulesengine.output import same_file
+from rulesengine.tally import Tally
+
+_PROBLEMS_SHOWN = 20
+_UNMAPPED_SHOWN = 10
+_TERMINATED = 128 + signal.SIGTERM
+
+
+def refuse_overwriting(inputs: Iterable[str], outputs: Mapping[str, str | None]) -> None:
+    """An output that is an input, or the same as another output, would lose what is there: wrong usage."""
+    given = {name: path for name, path in outputs.items() if path is not None and path != "-"}
+    kept = list(inputs)
+    for name, path in given.items():
+        if any(same_file(path, other) for other in kept):
+            raise click.UsageError(f"{name} {path} would overwrite an input or another output")
+        kept.append(path)
+
+
+@contextmanager
+def ending_well() -> Iterator[None]:
+    """Ends the program as its user means it, whether it is terminated or the reader of standard output goes away."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # so that part files and workers are cleared away
+    try:
+        yield
+    except BrokenPipeError:
+        _leave_pipe()
+
+
+def _leave_pipe() -> NoReturn:
+    """End quietly, and keep Python from flushing into the closed pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(FAILED)
+
+
+def write_summary(file: BinaryIO | None, counts: Mapping[str, Any]) -> None:
+    """Write the counts as JSON, if they are wanted."""
+    if file is not None:
+        file.write(json.dumps(counts, indent=2).encode() + b"\n")
+
+
+def report(tally: Tally, bodies: tuple[str, str]) -> None:
+    """The summary on standard error: each kind of fault once, the counts, what is not mapped.
+
+    `bodies` is what the run calls a body, and several.
+    """
+    for line in (*_problems(tally), _counts(tally, bodies), *_unmapped(tally)):
+        click.echo(printable(line), err=True)
+
+
+def _problems(tally: Tally) -> Generator[str, None, None]:
+    problems = sorted(tally.problems.items(), key=lambda one: -one[1].times)
+    for problem, seen in problems[:_PROBLEMS_SHOWN]:
+        place = f"{problem.place}: " if problem.place else ""
+        times = f"  ({seen.times} times)" if seen.times > 1 else ""
+        yield f"rejected {problem.code}: {place}{problem.message}{times}"
+        yield f"  first in {seen.first}"
+    if len(problems) > _PROBLEMS_SHOWN:
+        yield f"... and {len(problems) - _PROBLEMS_SHOWN} more kinds"
+
+
+def _counts(tally: Tally, bodies: tuple[str, str]) -> str:
+    items = f"{counted(tally.items, 'item')} in {counted(tally.bodies, *bodies)}"
+    emitted = f"{tally.emitted} emitted ({counted(tally.events, 'event')})"
+    return f"{items}: {emitted}, {tally.ignored} ignored, {tally.unmatched} unmatched, {tally.rejected} rejected"
+
+
+def _unmapped(tally: Tally) -> Generator[str, None, None]:
+    """A line for each of the most frequent values that the mappings have nothing for."""
+    found = tally.most_unmapped()
+    shown = [(str(seen.times), str(value), f"{value.code} {value.place}", seen.first) for value, seen in found]
+    rows = shown[:_UNMAPPED_SHOWN]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    if rows:
+        yield "not mapped:"
+    for times, value, place, first in rows:
+        yield f"  {times:>{widths[0]}}  {value:{widths[1]}}  {place:{widths[2]}}  first in {first}"
+    rest = tally.unmatched - sum(seen.times for _, seen in found[:_UNMAPPED_SHOWN])
+    if rest:
+        yield f"  and {counted(rest, 'item')} with other values"
