@@ -42,10 +42,13 @@ class Outputs(NamedTuple):
     events: BinaryIO
     rejects: BinaryIO | None
     summary: BinaryIO | None
+    report: BinaryIO | None = None
 
 
 @contextmanager
-def outputs(events: str | None, rejects: str | None, summary: str | None) -> Iterator[Outputs]:
+def outputs(
+    events: str | None, rejects: str | None, summary: str | None, report: str | None = None
+) -> Iterator[Outputs]:
     """The outputs of a run, each as `writing` has it, or None where it is not wanted.
 
     When the block ends well, the files appear one after the other, the events last: where these are, all is. So a run
@@ -53,7 +56,9 @@ def outputs(events: str | None, rejects: str | None, summary: str | None) -> Ite
     """
     with ExitStack() as files:
         stream = files.enter_context(writing(events))
-        others = [files.enter_context(writing(path)) if path is not None else None for path in (rejects, summary)]
+        others = [
+            files.enter_context(writing(path)) if path is not None else None for path in (rejects, summary, report)
+        ]
         yield Outputs(stream, *others)
 
 

@@ -16,10 +16,13 @@ from html import escape
 from rulesengine.diagnostics import printable
 from rulesengine.flows import HOUR, OTHERS, Flows, Step
 from rulesengine.sankey import Flow, picture
+from rulesengine.tally import Tally
 
 DAY = 86_400  # seconds
 _MOST = 30  # things in a column of the flow; the rest is one
 _BARS = 120
+_ROWS = 100  # of a table
+_WHERE = ("place in the mapping", "first seen")
 _HEADS = ("provider's event", "rule", "ODP metric", "outcome")
 
 
@@ -42,6 +45,20 @@ class Report:
     problems: Sequence[Row]
 
 
+def report_of(tally: Tally, title: str) -> Report:
+    """The report of a run that was watched."""
+    summary = (
+        f"{tally.items:,} items in {tally.bodies:,} bodies: {tally.emitted:,} emitted ({tally.events:,} events), "
+        f"{tally.ignored:,} ignored, {tally.unmatched:,} unmatched, {tally.rejected:,} rejected"
+    )
+    unmapped = [Row(seen.times, (str(value), value.place, str(seen.first))) for value, seen in tally.most_unmapped()]
+    problems = [
+        Row(seen.times, (one.code, one.message, one.place, str(seen.first))) for one, seen in tally.problems.items()
+    ]
+    problems.sort(key=lambda row: -row.count)
+    return Report(title, summary, tally.flows or Flows(), unmapped[:_ROWS], problems[:_ROWS])
+
+
 def render_page(report: Report) -> str:
     """The page as HTML."""
     return _PAGE.format(
@@ -49,8 +66,10 @@ def render_page(report: Report) -> str:
         summary=_text(report.summary),
         flow=picture(_flows(report.flows.steps), _HEADS) or "<p>No item was mapped.</p>",
         time=_over_time(report.flows.hours) or "<p>No event has a time.</p>",
-        unmapped=_table(("count", "kind", "value", "first seen"), report.unmapped) or "<p>Nothing is unmapped.</p>",
-        problems=_table(("count", "outcome", "code", "what", "first seen"), report.problems) or "<p>None.</p>",
+        unmapped=_table(("count", "value", "place in the mapping", "first seen"), report.unmapped)
+        or "<p>Nothing is unmapped.</p>",
+        problems=_table(("count", "code", "what", "place in the mapping", "first seen"), report.problems)
+        or "<p>None.</p>",
     )
 
 
@@ -176,7 +195,7 @@ svg text {{ fill: var(--text); }} svg .head, svg .count {{ fill: var(--quiet); }
 .emitted {{ stroke: var(--emitted); }} .ignored {{ stroke: var(--ignored); }}
 .unmatched {{ stroke: var(--unmatched); }} .rejected {{ stroke: var(--rejected); }}
 table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
-th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }}
+th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: break-word; }}
 th {{ color: var(--quiet); font-weight: 500; }} td:first-child, th:first-child {{ text-align: right; width: 6rem; }}
 .legend span {{ margin-right: 1rem; white-space: nowrap; }}
 .legend i {{ display: inline-block; width: .8em; height: .8em; margin-right: .35em; }}
@@ -194,9 +213,9 @@ i.m6 {{ background: #bc6c25; }} i.m7 {{ background: #7f8c96; }}
 {flow}
 <h2>Events over time</h2>
 {time}
-<h2>Unmapped values</h2>
+<h2>Not mapped</h2>
 {unmapped}
-<h2>Unmatched and rejected</h2>
+<h2>Rejected</h2>
 {problems}
 </body>
 </html>

@@ -11,17 +11,19 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, BinaryIO
 
 from rulesengine import codes
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
-from rulesengine.files import Block, blocks, is_lines, payload_files
+from rulesengine.files import Block, blocks, is_lines, lines_of, payload_files
+from rulesengine.flows import Flows
 from rulesengine.payloads import encode, encode_lines
 from rulesengine.rejects import Writer, ended, mapping_named
 from rulesengine.running import Result, reject_body
 from rulesengine.tally import Source, Tally, by_event
+from rulesengine.watching import Watch
 
 # How many more objects there must be than at the last look for cycles.
 SELDOM = 200_000
@@ -29,7 +31,10 @@ SELDOM = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One payload file and how it is to be read; `formats` is None where the mapping decides."""
+    """One payload file and how it is to be read; `formats` is None where the mapping decides.
+
+    The ways of its items are counted where it is `watched`, which takes longer.
+    """
 
     provider: str
     path: str
@@ -37,6 +42,7 @@ class Task:
     formats: tuple[str, ...] | None
     request: Any
     keep_rejects: bool
+    watched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +96,14 @@ def tasks_for(
     form: str | None,
     request: Any,
     keep_rejects: bool,
+    watched: bool = False,
 ) -> Iterator[Task]:
     """A task for every payload file that the paths stand for; `form` is the format asked for, if any."""
     for path in paths:
         for file in payload_files(path) or [path]:
             provider = provider_of(file)
             lines, formats = _reading(file, form, engine.formats(provider))
-            yield Task(provider, file, lines, formats, request, keep_rejects)
+            yield Task(provider, file, lines, formats, request, keep_rejects, watched)
 
 
 def _reading(path: str, form: str | None, usual: tuple[str, ...]) -> tuple[bool, tuple[str, ...] | None]:
@@ -112,10 +119,27 @@ def _reading(path: str, form: str | None, usual: tuple[str, ...]) -> tuple[bool,
 
 def run_block(engine: Engine, task: Task, block: Block) -> Chunk:
     """Map every body of a block."""
+    if task.watched:
+        return _watched(engine, task, block)
     try:
         return _run_block(engine, task, block, Result())
     except PayloadError:  # an event that cannot be written as JSON: again, to find the item it is from
         return _run_block(engine, task, block, CarefulSink())
+
+
+def _watched(engine: Engine, task: Task, block: Block) -> Chunk:
+    watch = _watch(engine, task.provider)
+    watch.flows = Flows()
+    chunk = _run_block(watch.engine, task, block, CarefulSink())
+    watch.add_rejected(chunk.tally.rejected)
+    chunk.tally.flows = watch.flows
+    return chunk
+
+
+@lru_cache(maxsize=8)
+def _watch(engine: Engine, provider: str) -> Watch:
+    """Made once in a process: the blocks of a run come one by one."""
+    return Watch(engine, provider)
 
 
 def _run_block(engine: Engine, task: Task, block: Block, sink: Result) -> Chunk:
@@ -143,13 +167,16 @@ def _run_block(engine: Engine, task: Task, block: Block, sink: Result) -> Chunk:
         for outcomes in (sink.ignored, sink.unmatched, sink.rejected):
             outcomes.clear()
 
-    if task.lines and block.error is None:
+    if block.error is not None or not task.lines:
+        whole(block.line, block.data)
+    elif task.watched:  # a line may be tried twice in the fast way, and would be counted twice
+        for number, line in lines_of(block):
+            whole(number, line)
+    else:
         ignored = engine.apply_block(
             task.provider, block.data, task.request, sink, lambda number, line: whole(block.line + number, line)
         )
         tally.ignored += ignored
-    else:
-        whole(block.line, block.data)
     tally.bodies, tally.items, tally.emitted, tally.events = sink.bodies, sink.items, sink.emitted, len(sink.events)
     tally.by_event = by_event(sink.events)
     return Chunk(encode_lines(sink.events), rejects, tally)

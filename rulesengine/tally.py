@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 from rulesengine.diagnostics import shown
+from rulesengine.flows import Flows
 from rulesengine.running import Outcome, Result
 
 # Faults and values that a run keeps apart, unless said otherwise.
@@ -73,7 +74,10 @@ class Unmapped:
 
 @dataclass(slots=True)
 class Tally:
-    """The counts of a run or a part of it; `by_event` by type/action[/reachability_update_type]."""
+    """The counts of a run or a part of it; `by_event` by type/action[/reachability_update_type].
+
+    `flows` are the ways that items went, where the run was watched.
+    """
 
     bodies: int = 0
     items: int = 0
@@ -86,6 +90,7 @@ class Tally:
     problems: dict[Problem, Seen] = field(default_factory=dict)
     unmapped: dict[Unmapped, Seen] = field(default_factory=dict)
     limit: int | None = None
+    flows: Flows | None = None
 
     def add(self, other: Tally) -> None:
         """Add the counts of a later part of the run."""
@@ -96,6 +101,9 @@ class Tally:
             self._count(self.problems, problem, seen)
         for value, seen in other.unmapped.items():
             self._count(self.unmapped, value, seen)
+        if other.flows is not None:
+            self.flows = self.flows or Flows()
+            self.flows.add(other.flows)
 
     def take(self, result: Result, provider: str, source_of: Callable[[Outcome], Source]) -> None:
         """Count the items of a result that were not emitted."""

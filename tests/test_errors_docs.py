@@ -10,7 +10,7 @@ kind, BASE and APP are taken; under Right, what stands under Wrong. What cannot 
 
 For E1xx to E4xx and W the text is all that `rules check` finds, but for advice about a file that the page does not
 show (metrics of APP that a fragment does not emit); a payload on a page of W5xx is a sample for `--samples`. For E5xx
-it is the report of `rules apply` without the counts at its end; for E6xx the errors of `rules test`.
+it is the report of `rules apply` without the counts; for E6xx the errors of `rules test`.
 `python -m tests.test_errors_docs` writes these texts anew into all pages: look at the difference it makes.
 """
 
@@ -67,8 +67,9 @@ Files = Mapping[str, Mapping[str, bytes | None]]
 _FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 _TEXT_UNDER_WRONG = re.compile(r"(^## Wrong\n(?:.*\n)*?^```text\n)(?:.*\n)*?(^```$)", re.MULTILINE)
 _TOP_KEY = re.compile(r"^(\w+):", re.MULTILINE)
-_PLACE = re.compile(r"^(?:\w+ E\d+: )?([\w./]+):(\d+):\d+: ", re.MULTILINE)
-_REPORTED = re.compile(r"^(?:rejected|unmatched) (E\d+): ", re.MULTILINE)
+_PLACE = re.compile(r"^(?:\w+ E\d+: |.* E\d+ )?([\w./]+):(\d+):\d+(?:: |  first in )", re.MULTILINE)
+_REPORTED = re.compile(r"^(?:rejected | .* )(E\d+)(?=: | [\w.]+:\d+:\d+ )", re.MULTILINE)
+_COUNTS = re.compile(r"^\d+ items? in .*\n", re.MULTILINE)
 
 
 def _whole(fragment: str) -> str:
@@ -184,15 +185,14 @@ def _with_samples(read: loading.Files, shown: Files) -> tuple[Diagnostic, ...]:
 
 
 def _applied(folder: Path, shown: Files, options: list[str]) -> tuple[str, dict[str, int]]:
-    """The report of `rules apply` without the counts at its end, and the summary."""
+    """The report of `rules apply` without the counts, and the summary."""
     files = _write(folder, shown)
     paths = [*files["mapping"], *files["payload"]]
     outputs = ["--output", "events.ndjson", "--summary", "summary.json"]
     with contextlib.chdir(folder):
         run = CliRunner().invoke(main, ["apply", *paths, *outputs, *options])
     assert run.exit_code in (0, 1), run.output
-    report = run.output.splitlines(keepends=True)
-    return "".join(report[:-1]), json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    return _COUNTS.sub("", run.output), json.loads((folder / "summary.json").read_text(encoding="utf-8"))
 
 
 def _seen(folder: Path, number: str) -> tuple[set[str], str]:

@@ -41,6 +41,13 @@ from rulesengine.tally import MOST_KINDS, Tally
     help="Write unmatched and rejected items to FILE, whole, one a line.",
 )
 @click.option("--summary", metavar="FILE", shell_complete=files, help="Write the counts to FILE as JSON.")
+@click.option(
+    "--report",
+    "page",
+    metavar="FILE",
+    shell_complete=files,
+    help="Write a page on the run to FILE (.html): flow, time, what is not mapped. Takes longer.",
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Read payloads as this, whatever the mapping says.")
 @click.option("--provider", shell_complete=providers, help="Which mapping of a folder the payloads are for.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes to use.")
@@ -56,6 +63,7 @@ def command(
     output: str | None,
     rejects: str | None,
     summary: str | None,
+    page: str | None,
     form: str | None,
     provider: str | None,
     jobs: int,
@@ -75,7 +83,7 @@ def command(
     """
     inputs = [mapping] if os.path.isfile(mapping) else []
     inputs += [app, *(file for path in payloads for file in payload_files(path))]
-    refuse_overwriting(inputs, {"--output": output, "--rejects": rejects, "--summary": summary})
+    refuse_overwriting(inputs, {"--output": output, "--rejects": rejects, "--summary": summary, "--report": page})
     with ending_well():
         engine = load(mapping, app, vocabulary, Limits(body_bytes=max_body * 2**20))
         tasks = stream.tasks_for(
@@ -85,14 +93,17 @@ def command(
             form=form,
             request=request_of(received_at),
             keep_rejects=rejects is not None,
+            watched=page is not None,
         )
         stdin = sys.stdin.buffer if "-" in payloads else None
         try:
             with (
                 progress_over(payloads, "mapping", shows_data=output is None) as progress,
-                outputs(output, rejects, summary) as files,
+                outputs(output, rejects, summary, page) as files,
             ):
-                tally = _write(_run(engine, list(tasks), jobs, stdin, progress), files)
+                tally = _write(
+                    _run(engine, list(tasks), jobs, stdin, progress), files, f"{mapping}: {', '.join(payloads)}"
+                )
         except WorkerKilled as fault:
             raise click.ClickException(f"{fault}; no output file was written") from None
     report(tally, ("body", "bodies"))
@@ -110,7 +121,7 @@ def _run(
     return run_in_processes(engine, tasks, jobs, stdin=stdin, progress=progress)
 
 
-def _write(chunks: Generator[Chunk, None, None], files: Outputs) -> Tally:
+def _write(chunks: Generator[Chunk, None, None], files: Outputs, title: str) -> Tally:
     tally = Tally(limit=MOST_KINDS)
     with closing(chunks):  # before the files are: their clean-up may wait for processes
         for chunk in chunks:
@@ -119,4 +130,8 @@ def _write(chunks: Generator[Chunk, None, None], files: Outputs) -> Tally:
                 files.rejects.write(chunk.reject_lines)
             tally.add(chunk.tally)
     write_summary(files.summary, tally.as_dict())
+    if files.report is not None:
+        from rulesengine.page import render_page, report_of  # few runs want a page
+
+        files.report.write(render_page(report_of(tally, title)).encode())
     return tally
