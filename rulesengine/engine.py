@@ -24,7 +24,7 @@ from rulesengine.program import Program
 from rulesengine.running import Result, reject_body, result_of, run_body
 
 if TYPE_CHECKING:
-    from rulesengine.why import Explainer, Explanation
+    from rulesengine.explaining.why import Explainer, Explanation
 
 StrPath = str | os.PathLike[str]
 
@@ -196,7 +196,7 @@ class Engine:
 
     def explainer(self, provider: str) -> Explainer:
         """What explains items of a provider, for who has many: it keeps what it compiles. Raises `UnknownProvider`."""
-        from rulesengine.why import Explainer  # who only maps need not wait for it
+        from rulesengine.explaining.why import Explainer  # who only maps need not wait for it
 
         return Explainer(self.program(provider), self.target)
 

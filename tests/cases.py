@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rulesengine import Engine
-from rulesengine.cases import read_cases
 from rulesengine.diagnostics import render
 from rulesengine.source import read
-from rulesengine.suites import Suite, Tested, run
+from rulesengine.testing.cases import read_cases
+from rulesengine.testing.suites import Suite, Tested, run
 
 MAPPINGS = Path(__file__).parent.parent / "mappings"
 

@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from rulesengine.analysis import Facts
-from rulesengine.cases import Case
 from rulesengine.emissions import Subject, decided
 from rulesengine.flow import as_json
 from rulesengine.loading import check_files
 from rulesengine.model import Emission, Entry, Rule, Table, list_id_of
 from rulesengine.narrowing import joined, known_as
 from rulesengine.reach import reached
+from rulesengine.testing.cases import Case
 from tests.cases import MAPPINGS, channels_of, data_of, engine_for, providers, tested
 from tests.peers import differences
 

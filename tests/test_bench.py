@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from rulesengine import Engine
-from rulesengine.trials import Trial
+from rulesengine.testing.trials import Trial
 from tests.bench import cold, events, files, handwritten, load, report, rules, samples, timing
 from tests.bench.__main__ import main
 from tests.bench.figures import PARTS, Figure, Ratio, WrongAnswer

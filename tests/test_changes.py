@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rulesengine.change_reports import as_data, as_lines, unread_lines
-from rulesengine.changes import NO_ITEM, Changes, Made, RuleAt, change, pairs
+from rulesengine.comparing.changes import NO_ITEM, Changes, Made, RuleAt, change, pairs
+from rulesengine.comparing.reports import as_data, as_lines, unread_lines
 from rulesengine.payloads import encode
 from rulesengine.tally import Source
 

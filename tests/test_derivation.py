@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rulesengine.derivation import Derivation, Labels, View, conjuncts, decided_by, derive
+from rulesengine.explaining.derivation import Derivation, Labels, View, conjuncts, decided_by, derive
+from rulesengine.explaining.probing import Answer, Probes, Scope
 from rulesengine.model import Expression
-from rulesengine.probing import Answer, Probes, Scope
 from rulesengine.unparse import unparse
 from tests.conftest import engine_of
 

@@ -15,11 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, example, given, settings
 
-from rulesengine.change_reports import as_data
-from rulesengine.changes import Changes
 from rulesengine.cli import main
+from rulesengine.comparing.changes import Changes
+from rulesengine.comparing.reports import as_data
+from rulesengine.comparing.versions import Version, Versions
 from rulesengine.lean import alike
-from rulesengine.versions import Version, Versions
 from tests.conftest import APP, engine_of
 from tests.test_lean import MAPPINGS, RULES, blocks
 
@@ -496,7 +496,7 @@ def test_lines_that_are_only_counted_are_those_that_do_not_change(
     file.write_bytes(data)
     found = compared(versions[name], file)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rulesengine.versions.alike", lambda *_: None)
+        patch.setattr("rulesengine.comparing.versions.alike", lambda *_: None)
         assert found == compared(versions[name], file)
 
 

@@ -34,7 +34,7 @@ from rulesengine.diagnostics import Code, Diagnostic, has_errors, in_order, rend
 from rulesengine.engine import Engine
 from rulesengine.samples import check_samples
 from rulesengine.source import MAX_BYTES
-from rulesengine.suites import gather_cases
+from rulesengine.testing.suites import gather_cases
 
 PAGES = Path(__file__).parent.parent / "docs" / "errors"
 

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rulesengine import Engine
-from rulesengine.drafts import Draft, make_draft
-from rulesengine.hints import reading_of
-from rulesengine.inference import Inference, infer
+from rulesengine.drafting.drafts import Draft, make_draft
+from rulesengine.drafting.hints import reading_of
+from rulesengine.drafting.inference import Inference, infer
+from rulesengine.drafting.specimens import Specimen, Specimens, formats_of, read_specimens
 from rulesengine.loading import check_files, gather
 from rulesengine.payloads import encode
 from rulesengine.source import read as read_yaml
-from rulesengine.specimens import Specimen, Specimens, formats_of, read_specimens
-from rulesengine.suites import gather_cases, run
+from rulesengine.testing.suites import gather_cases, run
 from tests import cases
 from tests.cases import channels_of, manifests, providers
 from tests.conftest import files_of

@@ -9,7 +9,7 @@ import pytest
 
 from rulesengine import loading
 from rulesengine.diagnostics import render
-from rulesengine.suite_reports import failures
+from rulesengine.testing.reports import failures
 from tests.cases import MAPPINGS, channels_of, engine_for, providers, suite_of
 
 # The names of fields, as the guide has them.

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rulesengine.explaining.probing import Probes, Scope
 from rulesengine.expressions import compile_expression
 from rulesengine.jmes import parse
-from rulesengine.probing import Probes, Scope
 from rulesengine.unparse import unparse
 from tests.conftest import engine_of
 from tests.test_expressions import answer, data, exact, expressions

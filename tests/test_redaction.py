@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rulesengine.redaction import redacted
+from rulesengine.drafting.redaction import redacted
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rulesengine import Engine, Result
-from rulesengine.cases import Case
-from rulesengine.derivation import Derivation
-from rulesengine.why import EMITTED, OUTCOMES, Explanation
+from rulesengine.explaining.derivation import Derivation
+from rulesengine.explaining.why import EMITTED, OUTCOMES, Explanation
+from rulesengine.testing.cases import Case
 from tests import cases
 from tests.conftest import engine_of, item_of
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from rulesengine import why
 from rulesengine.cli import main
+from rulesengine.explaining import why
 
 APP = "channel: {type: email, metrics: {engagement: [open]}}\n"
 MAPPING = """\

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rulesengine import Engine
+from rulesengine.explaining.reports import Mask, as_data, as_line, as_text, redacting
 from rulesengine.tally import Source
-from rulesengine.why_reports import Mask, as_data, as_line, as_text, redacting
 from tests import cases
 from tests.conftest import engine_of, item_of
 

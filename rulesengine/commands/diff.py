@@ -9,19 +9,19 @@ from typing import Any
 
 import click
 
-from rulesengine.cases import folder_of, read_cases
-from rulesengine.change_reports import as_data, as_lines, unread_lines
-from rulesengine.changes import Changes
 from rulesengine.commands.common import FAILED, USAGE, app_options, fail, progress_over, provider_of, request_of
 from rulesengine.commands.completion import files, mappings, providers
+from rulesengine.comparing.changes import Changes
+from rulesengine.comparing.reports import as_data, as_lines, unread_lines
+from rulesengine.comparing.revisions import gather
+from rulesengine.comparing.versions import Version, Versions
 from rulesengine.diagnostics import Diagnostic, listed, printable
 from rulesengine.engine import Engine
 from rulesengine.errors import InvalidMapping
 from rulesengine.files import payload_files
 from rulesengine.loading import Files
 from rulesengine.payloads import FORMATS, encode
-from rulesengine.revisions import gather
-from rulesengine.versions import Version, Versions
+from rulesengine.testing.cases import folder_of, read_cases
 
 
 @click.command("diff")

@@ -15,13 +15,13 @@ from rulesengine.app import App
 from rulesengine.commands.common import FAILED, app_options, counted, fail, gather
 from rulesengine.commands.completion import files, folders, providers
 from rulesengine.diagnostics import has_errors, printable
-from rulesengine.drafts import Draft, make_draft, with_made_up_people
+from rulesengine.drafting.drafts import Draft, make_draft, with_made_up_people
+from rulesengine.drafting.scaffold import overview, todos_in
+from rulesengine.drafting.specimens import MOST, Specimens, read_specimens
 from rulesengine.keys import PROVIDER
 from rulesengine.loading import Files
 from rulesengine.output import writing
 from rulesengine.payloads import FORMATS
-from rulesengine.scaffold import overview, todos_in
-from rulesengine.specimens import MOST, Specimens, read_specimens
 
 _FAULTS_SHOWN = 10
 

@@ -9,14 +9,14 @@ from typing import NoReturn
 
 import click
 
-from rulesengine import suite_reports
 from rulesengine.commands.common import FAILED, counted, fail, gather, style_for
 from rulesengine.commands.completion import files, mappings
 from rulesengine.diagnostics import PLAIN, has_errors, printable, render
-from rulesengine.mutants import Mutant, survivors
 from rulesengine.output import writing
-from rulesengine.suites import Suite, Tested, gather_cases, run
-from rulesengine.updating import updated
+from rulesengine.testing import reports as suite_reports
+from rulesengine.testing.mutants import Mutant, survivors
+from rulesengine.testing.suites import Suite, Tested, gather_cases, run
+from rulesengine.testing.updating import updated
 
 
 @click.command("test")

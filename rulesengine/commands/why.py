@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import click
 
-from rulesengine import stream, why_stream
+from rulesengine import stream
 from rulesengine.commands.common import FAILED, app_options, load, provider_of, request_of
 from rulesengine.commands.completion import files, mappings, providers
 from rulesengine.engine import Engine
+from rulesengine.explaining import stream as why_stream
+from rulesengine.explaining.reports import Mask, as_line, as_text, redacting
+from rulesengine.explaining.stream import Item
 from rulesengine.output import writing
-from rulesengine.why_reports import Mask, as_line, as_text, redacting
-from rulesengine.why_stream import Item
 
 _ITEM = re.compile(r"(?:([1-9][0-9]*):)?([0-9]+)")
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from rulesengine.drafting.fields import Path, expression_of, value_at
 from rulesengine.errors import PayloadError
-from rulesengine.fields import Path, expression_of, value_at
 from rulesengine.payloads import decode
 
 _NAMES = 4

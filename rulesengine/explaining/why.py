@@ -14,13 +14,23 @@ from functools import partial
 from typing import Any
 
 from rulesengine import model, runtime
-from rulesengine.derivation import Derivation, Labels, Part, Step, View, conjuncts, decided_by, derive, steps_to
 from rulesengine.diagnostics import Place, did_you_mean
 from rulesengine.emitting import Target
 from rulesengine.errors import PayloadError
+from rulesengine.explaining.derivation import (
+    Derivation,
+    Labels,
+    Part,
+    Step,
+    View,
+    conjuncts,
+    decided_by,
+    derive,
+    steps_to,
+)
+from rulesengine.explaining.probing import Probes, Scope
 from rulesengine.jmes import Tree
 from rulesengine.model import Emission, Entry, Expression, Rule
-from rulesengine.probing import Probes, Scope
 from rulesengine.program import Program
 from rulesengine.running import Batch, Outcome, Result, batches, reject, reject_body, run_items
 

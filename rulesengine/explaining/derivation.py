@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rulesengine.diagnostics import Place
+from rulesengine.explaining.probing import Answer
 from rulesengine.jmes import Tree
 from rulesengine.model import Expression
 from rulesengine.narrowing import literal_list
-from rulesengine.probing import Answer
 from rulesengine.unparse import unparse
 
 _SURROUNDINGS = ("root", "parent", "request", "channel")

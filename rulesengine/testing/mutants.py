@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rulesengine import model
-from rulesengine.cases import Case
 from rulesengine.diagnostics import Place
 from rulesengine.jmes import revalued
 from rulesengine.model import DEFAULT, IGNORE, Entry, Expression, Rule, Table
-from rulesengine.suites import Suite
-from rulesengine.trials import Bench
+from rulesengine.testing.cases import Case
+from rulesengine.testing.suites import Suite
+from rulesengine.testing.trials import Bench
 
 # The comparators of JMESPath's trees, each with its opposite, and how they are written.
 _TURNED = {"eq": "ne", "ne": "eq", "lt": "gte", "gte": "lt", "gt": "lte", "lte": "gt"}

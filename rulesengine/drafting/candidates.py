@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rulesengine.fields import Field
+from rulesengine.drafting.fields import Field
 
 _FIELDS = 6  # in one expression at most
 _ALSO = 3  # named as possible, too

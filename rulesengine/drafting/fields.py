@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from rulesengine.hints import words
+from rulesengine.drafting.hints import words
 
 Path = tuple[str | int, ...]
 

@@ -14,7 +14,6 @@ from itertools import zip_longest
 from typing import Any
 
 from rulesengine import model
-from rulesengine.cases import Case, pattern_of
 from rulesengine.codegen import compile_mapping
 from rulesengine.coverage import Trail
 from rulesengine.diagnostics import Place
@@ -22,6 +21,7 @@ from rulesengine.engine import Engine
 from rulesengine.model import Rule
 from rulesengine.patterns import compile_pattern
 from rulesengine.running import Result, run_body
+from rulesengine.testing.cases import Case, pattern_of
 
 OUTCOMES = ("ignored", "unmatched", "rejected")
 

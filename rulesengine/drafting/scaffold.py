@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from rulesengine.app import App
-from rulesengine.candidates import Finding
 from rulesengine.diagnostics import listed, printable
+from rulesengine.drafting.candidates import Finding
+from rulesengine.drafting.hints import is_sent_like
+from rulesengine.drafting.inference import Classes, Inference, Kind
 from rulesengine.flow import as_flow
-from rulesengine.hints import is_sent_like
-from rulesengine.inference import Classes, Inference, Kind
 
 TODO = "TODO"
 _WIDTH = 118

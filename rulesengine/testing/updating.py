@@ -12,7 +12,7 @@ from typing import Any
 
 from rulesengine.flow import as_flow
 from rulesengine.source import Node
-from rulesengine.trials import Trial, expectation
+from rulesengine.testing.trials import Trial, expectation
 
 
 def updated(trials: Iterable[Trial]) -> dict[str, tuple[str, int]]:

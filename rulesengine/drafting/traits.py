@@ -13,11 +13,21 @@ from datetime import tzinfo
 from functools import partial
 from typing import Any
 
-from rulesengine import hints
-from rulesengine.candidates import Finding, Ranked, as_text, distance, either, finding, presence, ranked, weight
+from rulesengine.drafting import hints
+from rulesengine.drafting.candidates import (
+    Finding,
+    Ranked,
+    as_text,
+    distance,
+    either,
+    finding,
+    presence,
+    ranked,
+    weight,
+)
+from rulesengine.drafting.fields import Field
+from rulesengine.drafting.hints import reading_of
 from rulesengine.errors import FunctionFault
-from rulesengine.fields import Field
-from rulesengine.hints import reading_of
 from rulesengine.times import epoch, epoch_at, epoch_ms, prepare_zone
 
 _MOSTLY = 0.7  # of the values of a field: samples have strays

@@ -12,12 +12,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rulesengine import hints
-from rulesengine.candidates import Finding, distance, either, finding, ranked, weight
-from rulesengine.envelopes import Envelope, Item, Step, envelopes, opened
-from rulesengine.fields import Field, fields_of, value_at
-from rulesengine.hints import Reading, class_of, reading_of
-from rulesengine.traits import find_data, find_event, find_identifiers, find_named, rank_events, rank_people, rank_times
+from rulesengine.drafting import hints
+from rulesengine.drafting.candidates import Finding, distance, either, finding, ranked, weight
+from rulesengine.drafting.envelopes import Envelope, Item, Step, envelopes, opened
+from rulesengine.drafting.fields import Field, fields_of, value_at
+from rulesengine.drafting.hints import Reading, class_of, reading_of
+from rulesengine.drafting.traits import (
+    find_data,
+    find_event,
+    find_identifiers,
+    find_named,
+    rank_events,
+    rank_people,
+    rank_times,
+)
 
 _OF_AN_EVENT = 100  # items that are looked at
 _OF_ALL = 2_000  # to find the event itself

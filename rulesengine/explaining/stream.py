@@ -10,10 +10,10 @@ from functools import cache
 from typing import BinaryIO, NamedTuple
 
 from rulesengine.engine import Engine
+from rulesengine.explaining.why import Explainer, Explanation
 from rulesengine.files import Block, bodies_of
 from rulesengine.stream import Task, blocks_of
 from rulesengine.tally import Source
-from rulesengine.why import Explainer, Explanation
 
 
 class Item(NamedTuple):

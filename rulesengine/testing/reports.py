@@ -14,8 +14,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from rulesengine.coverage import Part
 from rulesengine.diagnostics import printable
-from rulesengine.suites import Suite
-from rulesengine.trials import MISSING, Difference, Trial
+from rulesengine.testing.suites import Suite
+from rulesengine.testing.trials import MISSING, Difference, Trial
 
 _WIDTH = 300  # of a value in a report
 

@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from rulesengine import hints
+from rulesengine.drafting import hints
+from rulesengine.drafting.traits import is_phone
 from rulesengine.errors import PayloadError
 from rulesengine.payloads import decode
-from rulesengine.traits import is_phone
 
 # Also as it stands in the query of a URL.
 _EMAIL = re.compile(r"[^\s<>()\[\],;:\"'\\@=|/?&]+?(@|%40)[\w-]+(?:\.[\w-]+)*")

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from rulesengine import codes, loading, model
-from rulesengine.cases import Case, folder_of, read_cases
 from rulesengine.coverage import Part, parts
 from rulesengine.diagnostics import Diagnostic, Place, has_errors, in_order
 from rulesengine.engine import Engine
 from rulesengine.loading import Files
-from rulesengine.trials import Bench, Trial
+from rulesengine.testing.cases import Case, folder_of, read_cases
+from rulesengine.testing.trials import Bench, Trial
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rulesengine.changes import OUTCOMES, Changes, Example, Kind, Made, RuleAt
+from rulesengine.comparing.changes import OUTCOMES, Changes, Example, Kind, Made, RuleAt
 from rulesengine.diagnostics import printable
 from rulesengine.errors import PayloadError
 from rulesengine.payloads import encode

@@ -12,9 +12,8 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from rulesengine import codes
-from rulesengine.cases import Case
-from rulesengine.changes import EMITTED, IGNORED, OUTCOMES, Changes, Made, RuleAt
 from rulesengine.codegen import compile_mapping
+from rulesengine.comparing.changes import EMITTED, IGNORED, OUTCOMES, Changes, Made, RuleAt
 from rulesengine.coverage import Trail
 from rulesengine.engine import Engine
 from rulesengine.files import Block, bodies_of, lines_of
@@ -23,8 +22,9 @@ from rulesengine.payloads import encode
 from rulesengine.program import ItemFunction
 from rulesengine.running import Outcome, Result, run_body
 from rulesengine.stream import Task, blocks_of, seldom_collected, tasks_for
-from rulesengine.suites import Tested
 from rulesengine.tally import Source
+from rulesengine.testing.cases import Case
+from rulesengine.testing.suites import Tested
 
 
 class Version:

@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rulesengine.app import App
+from rulesengine.drafting.inference import Inference, infer
+from rulesengine.drafting.redaction import redacted
+from rulesengine.drafting.scaffold import mapping_text, scalar
+from rulesengine.drafting.specimens import Specimen, formats_of
 from rulesengine.engine import Engine
 from rulesengine.flow import as_flow
-from rulesengine.inference import Inference, infer
 from rulesengine.loading import File, Files
 from rulesengine.payloads import encode
-from rulesengine.redaction import redacted
-from rulesengine.scaffold import mapping_text, scalar
 from rulesengine.source import read
-from rulesengine.specimens import Specimen, formats_of
-from rulesengine.trials import OUTCOMES, expectation
-from rulesengine.updating import expected_lines
+from rulesengine.testing.trials import OUTCOMES, expectation
+from rulesengine.testing.updating import expected_lines
 
 _CASES = 50
 _ITEMS = 20

@@ -1,0 +1,1 @@
+"""Two versions of a mapping over the same bodies: what changes."""

@@ -1,0 +1,1 @@
+"""Cases beside mappings: read, tried, compared, counted, written anew."""
