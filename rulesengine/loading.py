@@ -18,6 +18,7 @@ from rulesengine.checks import check, check_together
 from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, has_errors, in_order
 from rulesengine.emissions import Subject
 from rulesengine.silencers import Silenced, Silencer, read_silencers, silence
+from rulesengine.source import Node
 from rulesengine.vocabulary import Vocabulary, default_vocabulary, read_vocabulary
 
 _SUFFIXES = (".yml", ".yaml")
@@ -147,10 +148,11 @@ def check_files(files: Files) -> Checked:
     subjects: list[Subject] = []
     left_out: list[str] = []
     for file in files.mappings:
-        mapping, found, whole = _read_mapping(file)
-        if mapping is not None and file.in_folder and _is_for_another(mapping, app):
+        root, unread = source.read(file.name, file.raw)
+        if root is not None and file.in_folder and _is_for_another(root, app):
             left_out.append(file.name)
             continue
+        mapping, found, whole = _mapping(root, unread)
         if mapping is not None:
             subject = Subject(mapping, app, vocabulary)
             found = [*found, *_news(found, check(subject, whole=whole))]
@@ -187,12 +189,11 @@ def _silenced(checked: Checked, app: File) -> Checked:
     return replace(checked, diagnostics=in_order([*kept, *faults]), silenced=tuple(silenced), for_samples=later)
 
 
-def _read_mapping(file: File) -> tuple[model.Mapping | None, list[Diagnostic], bool]:
+def _mapping(root: Node | None, unread: list[Diagnostic]) -> tuple[model.Mapping | None, list[Diagnostic], bool]:
     """The model of a file, the faults of its reading and shape, and whether it had none of these."""
-    root, faults = source.read(file.name, file.raw)
     if root is None:
-        return None, faults, False
-    faults = [*faults, *_news(faults, shape.check_mapping(root))]
+        return None, unread, False
+    faults = [*unread, *_news(unread, shape.check_mapping(root))]
     whole = not faults
     if not isinstance(root.data, dict):
         return None, faults, False
@@ -206,6 +207,7 @@ def _news(known: Sequence[Diagnostic], later: Sequence[Diagnostic] | Iterator[Di
     return [one for one in later if (one.place.file, one.place.line) not in lines]
 
 
-def _is_for_another(mapping: model.Mapping, app: App) -> bool:
-    names = [channel.value for channel in mapping.channels]
+def _is_for_another(root: Node, app: App) -> bool:
+    """Whether a mapping names channels, and the app's is none of them."""
+    names = [channel.value for channel in model.channels_of(root)]
     return bool(names) and app.channel != "" and app.channel not in names

@@ -230,6 +230,11 @@ def build(root: Node) -> tuple[Mapping, list[Diagnostic]]:
     return _Builder().mapping(root)
 
 
+def channels_of(root: Node) -> tuple[Text, ...]:
+    """The channel types that a mapping file says it suits."""
+    return tuple(_texts(root.get("channels")))
+
+
 class _Builder:
     """Walks the nodes; collects what does not parse."""
 
@@ -238,11 +243,10 @@ class _Builder:
 
     def mapping(self, root: Node) -> tuple[Mapping, list[Diagnostic]]:
         event = root.get("event") or Node(root.source, None, root.start, root.end)
-        channels = root.get("channels")
         mapping = Mapping(
             file=root.source.file,
             provider=_text(root.get("provider")) or Text("", root.place),
-            channels=tuple(_texts(channels)),
+            channels=channels_of(root),
             channels_place=(root.key("channels") or root).place,
             payload=self._payload(root.get("payload")),
             identifiers=self._fields(event.get("identifiers"), "event.identifiers"),

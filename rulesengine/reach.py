@@ -150,8 +150,10 @@ def _shadowed(rule: Rule, takers: dict[str, Rule | None]) -> Diagnostic:
 def _lost(subject: Subject, rule: Rule, takers: dict[str, Rule | None]) -> Iterator[Diagnostic]:
     """Events that a rule names and never gets, where it would make something else of them."""
     for name, taker in takers.items():
+        if taker is None or _what(taker) == _what(rule):
+            continue
         place = _named_at(subject, rule, name)
-        if taker is not None and place is not None and _what(taker) != _what(rule):
+        if place is not None:
             yield codes.W307.at(place, event=name, rule=taker.label)
 
 
@@ -162,8 +164,10 @@ def _misspelt(subject: Subject, rule: Rule) -> Iterator[Diagnostic]:
         return
     for word in mentioned(rule.when.tree, event.tree):
         near = nearest(word, documented) if word not in documented else None
+        if near is None or near in mentioned(rule.when.tree, event.tree):
+            continue
         place = _place_of_text(rule.when, word)
-        if near is not None and place is not None and near not in mentioned(rule.when.tree, event.tree):
+        if place is not None:
             yield codes.W310.at(place, event=word, hint=did_you_mean(word, documented))
 
 

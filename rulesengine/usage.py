@@ -109,14 +109,14 @@ def _check_call(
 ) -> Iterator[Diagnostic]:
     if _takes_arguments(call.value) and _is_method(expression, call):
         return  # see _check_method
-    place, name = expression.place_of(call), call.value
+    name = call.value
     if name in STANDARD:
         found = list(_check_standard(expression, call, STANDARD[name]))
         yield from found or _check_outcome(expression, call)
     elif name not in FUNCTIONS:
-        yield codes.E302.at(place, name=name, hint=_instead_of(name))
+        yield codes.E302.at(expression.place_of(call), name=name, hint=_instead_of(name))
     elif name == "parent" and not has_parent and not call.children:
-        yield codes.E317.at(place)
+        yield codes.E317.at(expression.place_of(call))
     else:
         found = [*_check_added(expression, call, FUNCTIONS[name]), *_check_table(expression, call, tables)]
         yield from found or _check_outcome(expression, call)
