@@ -301,6 +301,7 @@ E604 = Code(
     "{file} has no cases: there is no case in {folder}",
     "put a file of cases there; `rules explain E604` shows one",
 )
+E605 = Code("E605", "case for another channel", "the mapping is not for the channel {channel!r} (channels: {known})")
 
 # -- advice -----------------------------------------------------------------------------------------------------------
 W301 = Code("W301", "unused table", "nothing uses the table {name!r}", "remove it")

@@ -145,7 +145,7 @@ def test_a_number_is_the_same_written_otherwise() -> None:
 def test_named_rules_must_have_run() -> None:
     write(case(rules=["opened"]))
     rules("acme.yml")
-    assert differing(rules=["gone"]) == "rules: expected \"'gone' to run\", found nothing"
+    assert differing(rules=["gone"]) == "rules: 'gone' did not run"
 
 
 def test_a_body_may_lie_in_a_file(folder: Path) -> None:
@@ -175,10 +175,12 @@ def test_items_are_counted() -> None:
         ({"expct": {}}, "E201"),
         ({"expect": {"event": []}}, "E201"),
         ({"body": "{}"}, "E205"),
+        ({"app": "emial"}, "E605"),
     ],
     ids=str,
 )
 def test_a_case_with_a_fault_fails_and_others_still_run(folder: Path, change: dict[str, Any], code: str) -> None:
+    (folder / "acme.yml").write_text(MAPPING.replace("payload:", "channels: [email]\npayload:"))
     (folder / "acme" / "good.yml").write_text(CASES)
     write(case(**change))
     result = rules("acme.yml", status=1)
@@ -204,6 +206,7 @@ def test_a_mapping_with_faults_is_not_tried(folder: Path) -> None:
 
 
 def test_cases_of_another_channel_are_not_run_and_counted(folder: Path) -> None:
+    (folder / "acme.yml").write_text(MAPPING.replace("payload:", "channels: [email, sms]\npayload:"))
     write(case(), case(app="sms"))
     said = "1 passed, 0 failed, 1 not run for want of their channel's app.yml (--app)\n"
     assert rules("acme.yml").stdout.endswith(said)
@@ -211,7 +214,18 @@ def test_cases_of_another_channel_are_not_run_and_counted(folder: Path) -> None:
     write(case(), case(app="sms", expect={"events": [{**OPENED, "type": "sms"}]}))
     assert rules("acme.yml", "--app", "app.yml", "--app", "sms.yml").stdout.endswith(": 2 passed, 0 failed\n")
     write(case(app="sms"))
-    rules("acme.yml", status=1)
+    assert "acme.yml: none of its cases ran: name an app.yml for sms (--app)" in rules("acme.yml", status=1).stdout
+    write(case())
+    assert "none of its cases ran" in rules("acme.yml", "--app", "sms.yml", status=1).stdout, "they are for e-mail"
+
+
+def test_a_mapping_of_which_nothing_ran_fails_beside_one_that_did(folder: Path) -> None:
+    (folder / "other.yml").write_text(
+        MAPPING.replace("payload:", "channels: [sms, email]\npayload:").replace("acme", "other")
+    )
+    (folder / "other").mkdir()
+    (folder / "other" / "cases.yml").write_text(CASES)
+    assert "other.yml: none of its cases ran" in rules("acme.yml", "other.yml", status=1).stdout
 
 
 def test_mappings_of_several_channels_are_each_tried_for_their_own(folder: Path) -> None:
@@ -250,6 +264,7 @@ def test_fail_under_is_never_rounded_up() -> None:
     rules("acme.yml", "--fail-under", "33.3")
     assert "less than 33.4 % is covered" in rules("acme.yml", "--fail-under", "33.4", status=1).stderr
     rules("acme.yml", "--fail-under", "100.5", status=2)
+    rules("acme.yml", "--fail-under", "nan", status=2)
     write(*[case(payload={**OPEN, "event": "bounce", "kind": kind}, expect={"items": 1, "events": []})
             for kind in ("hard", "soft", "none")])  # fmt: skip
     assert "66.6 % covered" in rules("acme.yml", "--coverage", status=1).stdout
@@ -269,6 +284,24 @@ def test_reports_for_other_programs(folder: Path) -> None:
         "name": "acme", "tests": "3", "failures": "1", "skipped": "1",
     }  # fmt: skip
     assert [one.attrib["name"] for one in suite if one.find("failure") is not None] == ["fails"]
+
+
+def test_a_report_says_what_kept_cases_from_running(folder: Path) -> None:
+    (folder / "acme" / "cases.yml").unlink()
+    rules("acme.yml", "--junit", "j", status=1)
+    suite = ElementTree.parse(folder / "j").getroot()[-1]
+    assert (suite.attrib["errors"], suite[0][0].tag) == ("1", "error")
+
+
+@pytest.mark.parametrize("file", ["acme.yml", "app.yml", "acme/cases.yml", "acme/body.json"])
+def test_no_report_takes_the_place_of_an_input(folder: Path, file: str) -> None:
+    (folder / "acme" / "body.json").write_text('{"event": "gone"}')
+    write({"about": "a case", "file": "body.json", "expect": {"ignored": ["gone"]}})
+    before = (folder / file).read_bytes()
+    for option in ("--lcov", "--cobertura", "--junit"):
+        assert "would overwrite" in rules("acme.yml", option, file, status=2).stderr
+    assert "would overwrite" in rules("acme.yml", "--lcov", "x", "--junit", "x", status=2).stderr
+    assert (folder / file).read_bytes() == before
 
 
 # -- update -----------------------------------------------------------------------------------------------------------
@@ -300,6 +333,35 @@ def test_update_keeps_a_case_in_flow_style_one(folder: Path) -> None:
     file.write_text("cases: [{about: gone, payload: {event: gone}, expect: {ignored: [opened]}}]\n")
     rules("acme.yml", "--update")
     assert yaml.safe_load(file.read_text())["cases"][0]["expect"] == {"ignored": ["gone"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cases:\n  - about: a\n    payload: {event: open, email: a@b.c, ts: 1}\n    expect: &e {ignored: [opened]}\n"
+        "  - about: b\n    payload: {event: gone}\n    expect: *e\n",
+        "cases:\n  -   about: a\n      ? expect\n      : {ignored: [opened]}\n      payload: {event: gone}\n",
+    ],
+    ids=["alias", "explicit key"],
+)
+def test_update_leaves_alone_what_it_cannot_write_safely(folder: Path, text: str) -> None:
+    file = folder / "acme" / "cases.yml"
+    file.write_text(text)
+    assert "not updated" in rules("acme.yml", "--update", status=1).stderr
+    assert file.read_text() == text
+
+
+def test_update_keeps_the_mark_and_the_line_ends_of_a_file(folder: Path) -> None:
+    file = folder / "acme" / "cases.yml"
+    file.write_bytes(b"\xef\xbb\xbf" + CASES.replace("[gone]", "[opened]").replace("\n", "\r\n").encode())
+    rules("acme.yml", "--update")
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf# A comment")
+    assert file.read_bytes().count(b"\n") == file.read_bytes().count(b"\r\n")
+
+
+def test_update_does_not_claim_what_it_cannot_help(folder: Path) -> None:
+    write(case(rules=["gone"]))
+    assert "updated" not in rules("acme.yml", "--update", status=1).stdout
 
 
 # -- mutants ----------------------------------------------------------------------------------------------------------

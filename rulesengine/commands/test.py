@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -11,9 +11,12 @@ import click
 
 from rulesengine.commands.common import FAILED, counted, fail, gather, style_for
 from rulesengine.commands.completion import files, mappings
-from rulesengine.diagnostics import PLAIN, has_errors, printable, render
+from rulesengine.commands.runs import refuse_overwriting
+from rulesengine.diagnostics import PLAIN, Diagnostic, listed, printable, render
+from rulesengine.loading import Files
 from rulesengine.output import writing
-from rulesengine.testing import reports as suite_reports
+from rulesengine.testing import reports
+from rulesengine.testing.cases import case_files
 from rulesengine.testing.mutants import Mutant, survivors
 from rulesengine.testing.suites import Suite, Tested, gather_cases, run
 from rulesengine.testing.updating import updated
@@ -39,6 +42,7 @@ from rulesengine.testing.updating import updated
 @click.option(
     "--fail-under",
     type=click.FloatRange(0, 100),
+    callback=lambda context, option, value: _number(value),
     metavar="PERCENT",
     help="Fail if fewer of them run; nothing is rounded up.",
 )
@@ -70,13 +74,20 @@ def command(
 
     Example: rules test sendgrid --coverage
     """
-    tested, is_sound = _gathered(paths, apps, vocabulary, only)
+    all_files = [gather(paths, app, vocabulary) for app in apps]
+    tested, errors = _gathered(all_files, only)
+    outputs = {"--lcov": lcov, "--cobertura": cobertura, "--junit": junit}
+    refuse_overwriting([*apps, *filter(None, [vocabulary]), *_inputs(all_files, tested)], outputs)
     suites = [run(one) for one in tested]
     if updating:
         _update(suites)
-        suites = [run(one) for one in _gathered(paths, apps, vocabulary, only)[0]]
-    _write({lcov: suite_reports.as_lcov, cobertura: suite_reports.as_cobertura, junit: suite_reports.as_junit}, suites)
-    has_passed = _report(suites) and is_sound
+        tested, errors = _gathered(all_files, only)
+        suites = [run(one) for one in tested]
+    _write_reports(suites, errors, lcov=lcov, cobertura=cobertura, junit=junit)
+    if not tested:
+        fail(errors, FAILED) if errors else _none_suits(apps)
+    _tell(errors)
+    has_passed = _report(suites) and not errors
     if coverage or fail_under is not None:
         has_passed = _report_coverage(suites, fail_under) and has_passed
     if mutate:
@@ -85,22 +96,35 @@ def command(
         raise SystemExit(FAILED)
 
 
-def _gathered(
-    paths: Sequence[str], apps: Sequence[str], vocabulary: str | None, only: str | None
-) -> tuple[list[Tested], bool]:
-    """The mappings with the cases that are asked for, and whether all files are without errors; none is the end."""
-    tested, found = gather_cases([gather(paths, app, vocabulary) for app in apps])
-    errors = [one for one in found if one.is_error]
-    if not tested:
-        fail(errors, FAILED) if errors else _none_suits(apps)
-    style = style_for(sys.stderr)
-    click.echo(render(errors, style), err=True, nl=False, color=style != PLAIN)
-    if only is not None:
+def _number(value: float | None) -> float | None:
+    """A percentage; `nan` is a number to Python, and less than nothing."""
+    if value is not None and value != value:
+        raise click.BadParameter("nan is no percentage")
+    return value
+
+
+def _gathered(all_files: Sequence[Files], only: str | None) -> tuple[list[Tested], list[Diagnostic]]:
+    """The mappings with the cases that are asked for, and the errors of all files."""
+    tested, found = gather_cases(all_files)
+    if only is not None and tested:
         tested = [replace(one, cases=tuple(case for case in one.cases if only in case.about)) for one in tested]
         tested = [one for one in tested if one.cases]
         if not tested:
             raise click.BadParameter(f"no case is about {only!r}", param_hint="-k")
-    return tested, not has_errors(errors)
+    return tested, [one for one in found if one.is_error]
+
+
+def _inputs(all_files: Sequence[Files], tested: Sequence[Tested]) -> Iterator[str]:
+    """The files that are read: mappings, files of cases, bodies."""
+    yield from (file.name for files in all_files for file in files.mappings)
+    for one in tested:
+        yield from map(str, case_files(one.mapping.file))
+        yield from (case.file for case in one.cases if case.file is not None)
+
+
+def _tell(errors: Sequence[Diagnostic]) -> None:
+    style = style_for(sys.stderr)
+    click.echo(render(errors, style), err=True, nl=False, color=style != PLAIN)
 
 
 def _none_suits(apps: Sequence[str]) -> NoReturn:
@@ -109,36 +133,58 @@ def _none_suits(apps: Sequence[str]) -> NoReturn:
 
 def _update(suites: Sequence[Suite]) -> None:
     """Write what came out into the files of cases that fail."""
-    for file, (text, count) in updated(trial for suite in suites for trial in suite.failed).items():
-        with writing(file) as stream:
-            stream.write(text.encode())
-        click.echo(f"{file}: {counted(count, 'case')} updated")
+    for one in updated(trial for suite in suites for trial in suite.failed):
+        if one.raw is None:
+            why = "an alias, an anchor or a key of its own form stands there"
+            click.echo(printable(f"{one.file}: {counted(one.count, 'case')} not updated: {why}"), err=True)
+            continue
+        with writing(one.file) as stream:
+            stream.write(one.raw)
+        click.echo(printable(f"{one.file}: {counted(one.count, 'case')} updated"))
 
 
-def _write(reports: dict[str | None, Callable[[Sequence[Suite]], str]], suites: Sequence[Suite]) -> None:
-    for file, report in reports.items():
+def _write_reports(
+    suites: Sequence[Suite],
+    errors: Sequence[Diagnostic],
+    *,
+    lcov: str | None,
+    cobertura: str | None,
+    junit: str | None,
+) -> None:
+    texts: dict[str | None, str] = {
+        lcov: reports.as_lcov(suites),
+        cobertura: reports.as_cobertura(suites),
+        junit: reports.as_junit(suites, errors),
+    }
+    for file, text in texts.items():
         if file is not None:
             with writing(file) as stream:
-                stream.write(report(suites).encode())
+                stream.write(text.encode())
 
 
 def _report(suites: Sequence[Suite]) -> bool:
-    for line in suite_reports.failures(suites):
+    for line in reports.failures(suites):
         click.echo(line)
+    idle = [suite for suite in suites if not suite.trials]
+    for suite in idle:
+        channels = listed(dict.fromkeys(map(suite.tested.channel_of, suite.left_out)))
+        click.echo(
+            printable(f"{suite.tested.mapping.file}: none of its cases ran: name an app.yml for {channels} (--app)")
+        )
     failed = sum(len(suite.failed) for suite in suites)
     ran = sum(len(suite.trials) for suite in suites)
     left_out = sum(len(suite.left_out) for suite in suites)
     rest = f", {left_out} not run for want of their channel's app.yml (--app)" if left_out else ""
     mappings = counted(len(suites), "mapping")
     click.echo(f"{counted(ran, 'case')} of {mappings}: {ran - failed} passed, {failed} failed{rest}")
-    return ran > 0 and not failed
+    return not idle and not failed
 
 
 def _report_coverage(suites: Sequence[Suite], least: float | None) -> bool:
-    for line in suite_reports.coverage_lines(suites):
+    for line in reports.coverage_lines(suites):
         click.echo(line)
-    covered = suite_reports.covered_in(suites)
-    if least is None or not suite_reports.is_below(covered, least):
+    covered = reports.covered_in(suites)
+    if least is None or not reports.is_below(covered, least):
         return True
     click.echo(f"less than {least:g} % is covered", err=True)
     return False

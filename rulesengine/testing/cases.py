@@ -22,17 +22,21 @@ from pathlib import Path
 from typing import Any
 
 from rulesengine import codes, model, shape
-from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, has_errors
+from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, has_errors, listed
 from rulesengine.patterns import compile_pattern
 from rulesengine.source import Node, read
 
 SUFFIXES = (".yml", ".yaml")
 _MATCHES = "matches"
+_EMPTY = "a file of cases starts with 'cases:'"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case: `body` is its text in bytes, or None where `payload` is the body as data; `expect` is as written."""
+    """A case: `body` is its text in bytes, or None where `payload` is the body as data; `expect` is as written.
+
+    `file` is where the body was read from, if it was.
+    """
 
     about: str
     place: Place
@@ -43,6 +47,7 @@ class Case:
     rules: tuple[str, ...]
     expect: dict[str, Any]
     node: Node
+    file: str | None = None
 
 
 def folder_of(file: str) -> Path:
@@ -76,6 +81,7 @@ def _file(path: Path) -> tuple[Node | None, list[Diagnostic]]:
         root, faults = read(str(path), path.read_bytes())
     except OSError as fault:
         return None, [_unreadable(Place(str(path), 1, 1, 1, 2), str(path), fault)]
+    faults = [codes.E111.at(one.place, hint=_EMPTY) if one.code is codes.E111 else one for one in faults]
     return root, [*faults, *(shape.check_cases(root) if root is not None and not faults else ())]
 
 
@@ -89,6 +95,9 @@ def _check(node: Node, mapping: model.Mapping) -> Iterator[Diagnostic]:
     expect, file = node.get("expect"), node.get("file")
     if expect is not None and not any(value or name == "items" for name, value in expect.data.items()):
         yield codes.E601.at((node.key("expect") or expect).place)
+    channels, app = [one.value for one in mapping.channels], node.get("app")
+    if app is not None and channels and app.data not in channels:
+        yield codes.E605.at(app.place, channel=app.data, known=listed(channels), hint=did_you_mean(app.data, channels))
     labels = [rule.label for rule in mapping.rules]
     for name in _texts(node.get("rules")):
         if name.data not in labels:
@@ -141,6 +150,7 @@ def _case(node: Node) -> Case:
         rules=tuple(data.get("rules", ())),
         expect=data["expect"],
         node=node,
+        file=str(_path(file)) if file is not None else None,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from rulesengine.coverage import Part
-from rulesengine.diagnostics import printable
+from rulesengine.diagnostics import Diagnostic, printable
 from rulesengine.testing.suites import Suite
 from rulesengine.testing.trials import MISSING, Difference, Trial
 
@@ -42,6 +42,8 @@ def _difference_lines(trial: Trial) -> Iterator[str]:
 
 def difference(one: Difference) -> str:
     """A difference in a sentence, with the rule that made what came out."""
+    if one.path == "rules":
+        return f"rules: {one.expected!r} did not run"
     rule = f" (rule {one.rule.label!r}, {one.rule.place})" if one.rule is not None else ""
     return f"{one.path}: expected {_value(one.expected)}, found {_value(one.found)}{rule}"
 
@@ -105,7 +107,7 @@ def as_lcov(suites: Sequence[Suite]) -> str:
         lines = _lines(suite.coverage())
         data = [f"DA:{line},{int(ran)}" for line, ran in lines.items()]
         counts = [f"LF:{len(lines)}", f"LH:{sum(lines.values())}"]
-        records += ["TN:", f"SF:{suite.tested.mapping.file}", *data, *counts, "end_of_record"]
+        records += ["TN:", f"SF:{printable(suite.tested.mapping.file)}", *data, *counts, "end_of_record"]
     return "\n".join(records) + "\n"
 
 
@@ -113,12 +115,15 @@ def as_cobertura(suites: Sequence[Suite]) -> str:
     """A Cobertura report: a class for each mapping."""
     by_file = {suite.tested.mapping.file: _lines(suite.coverage()) for suite in suites}
     lines = [ran for found in by_file.values() for ran in found.values()]
-    root = Element("coverage", {**_rates(lines), "version": "1", "timestamp": "0"})
+    counts = {"lines-covered": str(sum(lines)), "lines-valid": str(len(lines))}
+    branches = {"branches-covered": "0", "branches-valid": "0"}
+    root = Element("coverage", {**_rates(lines), **counts, **branches, "version": "1", "timestamp": "0"})
     SubElement(SubElement(root, "sources"), "source").text = "."
     package = SubElement(SubElement(root, "packages"), "package", {"name": "mappings", **_rates(lines)})
     classes = SubElement(package, "classes")
     for file, found in by_file.items():
-        made = SubElement(classes, "class", {"name": file, "filename": file, **_rates(list(found.values()))})
+        names = {"name": printable(file), "filename": printable(file)}
+        made = SubElement(classes, "class", {**names, **_rates(list(found.values()))})
         SubElement(made, "methods")
         listed = SubElement(made, "lines")
         for line, ran in found.items():
@@ -127,17 +132,12 @@ def as_cobertura(suites: Sequence[Suite]) -> str:
 
 
 def _rates(lines: Sequence[bool]) -> dict[str, str]:
-    return {
-        "line-rate": str(sum(lines) / len(lines) if lines else 1),
-        "lines-covered": str(sum(lines)),
-        "lines-valid": str(len(lines)),
-        "branch-rate": "0",
-        "complexity": "0",
-    }
+    rate = str(sum(lines) / len(lines) if lines else 1)
+    return {"line-rate": rate, "branch-rate": "0", "complexity": "0"}
 
 
-def as_junit(suites: Sequence[Suite]) -> str:
-    """A JUnit report: a suite for each mapping, a case for each case."""
+def as_junit(suites: Sequence[Suite], errors: Sequence[Diagnostic] = ()) -> str:
+    """A JUnit report: a suite for each mapping, a case for each case; `errors` are faults that kept some from it."""
     root = Element("testsuites")
     for suite in suites:
         counts = {
@@ -154,13 +154,24 @@ def as_junit(suites: Sequence[Suite]) -> str:
                 first = difference(trial.differences[0])
                 SubElement(case, "failure", {"message": printable(first)}).text = _allowed(lines)
         for left_out in suite.left_out:
-            reason = {"message": f"no app.yml is given for channel {left_out.channel or 'of the mapping'}"}
+            reason = {"message": f"no app.yml is given for channel {suite.tested.channel_of(left_out)}"}
             SubElement(_junit_case(made, suite, left_out), "skipped", reason)
+    if errors:
+        _junit_errors(root, errors)
     return _document(root)
 
 
+def _junit_errors(root: Element, errors: Sequence[Diagnostic]) -> None:
+    number = str(len(errors))
+    counts = {"tests": number, "failures": "0", "errors": number, "skipped": "0"}
+    made = SubElement(root, "testsuite", {"name": "check", **counts})
+    for one in errors:
+        case = SubElement(made, "testcase", {"classname": "check", "name": printable(f"{one.code.number} {one.place}")})
+        SubElement(case, "error", {"message": printable(one.message)}).text = printable(one.hint)
+
+
 def _junit_case(made: Element, suite: Suite, case: Any) -> Element:
-    place = {"file": case.place.file, "line": str(case.place.line)}
+    place = {"file": printable(case.place.file), "line": str(case.place.line)}
     return SubElement(made, "testcase", {"classname": suite.tested.provider, "name": printable(case.about), **place})
 
 

@@ -1,7 +1,7 @@
 """The cases of mappings, run: each for the app it is for; what passed, and what of the mappings no case made run.
 
-Several app.yml may be given, one a channel type. A case runs for that of its own channel, or of the first channel of
-its mapping that there is an app.yml for; a case for another channel is not run, and counted as such.
+Several app.yml may be given, one a channel type. A case runs for that of its own channel, which is the mapping's first
+unless it says so; a case for a channel without an app.yml is not run, and counted as such.
 """
 
 from __future__ import annotations
@@ -34,8 +34,13 @@ class Tested:
 
     def channel_for(self, case: Case) -> str | None:
         """The channel type that a case runs for; None where there is no app.yml for it."""
-        wanted = [case.channel] if case.channel is not None else [one.value for one in self.mapping.channels]
-        return next((one for one in wanted or self.engines if one in self.engines), None)
+        channel = self.channel_of(case)
+        return channel if channel in self.engines else None
+
+    def channel_of(self, case: Case) -> str:
+        """The channel type that a case is for; of a mapping for any channel that of the first app.yml."""
+        first = self.mapping.channels[0].value if self.mapping.channels else next(iter(self.engines))
+        return case.channel or first
 
 
 @dataclass(frozen=True, slots=True)

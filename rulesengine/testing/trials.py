@@ -101,7 +101,7 @@ def _compared(case: Case, result: _Traced, ran: Sequence[str]) -> Iterator[Diffe
         yield from _differences(name, case.expect.get(name, []), found, None)
     if "items" in case.expect:
         yield from _differences("items", case.expect["items"], result.items, None)
-    yield from (Difference("rules", f"{name!r} to run", MISSING) for name in case.rules if name not in ran)
+    yield from (Difference("rules", name, MISSING) for name in case.rules if name not in ran)
 
 
 def _events(expected: Sequence[Any], result: _Traced) -> Iterator[Difference]:
