@@ -1,5 +1,17 @@
-"""`python -m rulesengine`: the same as `rules`."""
+"""The program: `rules`, or `python -m rulesengine`. An interrupt while it is loaded ends it quietly, too."""
 
-from rulesengine.cli import main
+import signal
 
-main(prog_name="rules")
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from rulesengine.cli import main as rules
+
+        rules(prog_name="rules")
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
+
+
+if __name__ == "__main__":
+    main()

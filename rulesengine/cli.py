@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
+
+_INTERRUPTED = 128 + signal.SIGINT
 
 # Loaded only when used, so that `rules apply` does not pay for what other verbs import.
 _VERBS = (
@@ -33,15 +39,29 @@ class _Verbs(click.Group):
         command: click.Command = importlib.import_module(f"rulesengine.commands.{cmd_name}").command
         return command
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments, or print help."""
+        with _ending_well():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> object:
-        """Run a verb; what the system refuses while it writes is told in a line."""
-        try:
+        """Run a verb."""
+        with _ending_well():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            raise
-        except OSError as fault:
-            what = f" {fault.filename}" if fault.filename else " standard output"
-            raise click.ClickException(f"cannot write{what}: {(fault.strerror or str(fault)).lower()}") from None
+
+
+@contextmanager
+def _ending_well() -> Iterator[None]:
+    """An interrupt ends the program quietly; what the system refuses while it writes is told in a line."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(_INTERRUPTED) from None
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        what = fault.filename or "standard output"
+        raise click.ClickException(f"cannot write {what}: {(fault.strerror or str(fault)).lower()}") from None
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

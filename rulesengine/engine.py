@@ -44,7 +44,7 @@ class Engine:
         """
         checked = checked or loading.check_files(files)
         if has_errors(checked.diagnostics):
-            raise _invalid(checked.diagnostics, files.app.name)
+            raise invalid(checked.diagnostics, files.app.name)
         self._files, self._limits = files, limits
         self.target = Target(checked.vocabulary, checked.app.channel, frozenset(checked.app.declared))
         self._programs = _compile(checked, self.target)
@@ -76,7 +76,7 @@ class Engine:
             raise ValueError("no mappings are named")
         files, faults = loading.gather(paths, app, vocabulary)
         if files is None:
-            raise _invalid(tuple(faults), os.fspath(app))
+            raise invalid(tuple(faults), os.fspath(app))
         return cls(files, limits)
 
     def with_program(self, provider: str, program: Program) -> Engine:
@@ -243,6 +243,11 @@ class Engine:
         return file, sha256(raw)
 
     @property
+    def digest(self) -> str:
+        """SHA-256, in hex, of all that decides what becomes of a body: the files by name and text, and the limits."""
+        return sha256(repr((self._files, self._limits)).encode())
+
+    @property
     def limits(self) -> Limits:
         """The limits that bodies are held to."""
         return self._limits
@@ -264,7 +269,7 @@ def _split(program: Program, formats: Sequence[str] | None) -> tuple[Sequence[st
     return formats[: list(formats).index("ndjson")], True
 
 
-def _invalid(diagnostics: tuple[Diagnostic, ...], app: str) -> InvalidMapping:
+def invalid(diagnostics: tuple[Diagnostic, ...], app: str) -> InvalidMapping:
     """The exception for a set of diagnostics: an `InvalidApp` when some are of app.yml itself."""
     app_at_fault = any(one.is_error and one.place.file == app for one in diagnostics)
     return InvalidApp(diagnostics) if app_at_fault else InvalidMapping(diagnostics)

@@ -46,5 +46,9 @@ class WorkerKilled(RulesEngineError):
     """A process of a run over several was killed."""
 
 
+class CheckpointRefused(RulesEngineError):
+    """A run cannot go on from a checkpoint, or cannot have one; the text says why and what to do."""
+
+
 class FunctionFault(RulesEngineError, ValueError):
     """A value that a function of the mapping language cannot take; the text is a sentence for the mapping's author."""

@@ -26,7 +26,8 @@ class CompiledExpression:
     def search(self, data: Any) -> Any:
         """The value of the expression over `data` (dict, list, str, int, float, bool, None).
 
-        Raises a `jmespath.exceptions.JMESPathError`, or `FunctionFault` from an added function, both `ValueError`.
+        Raises a `jmespath.exceptions.JMESPathError`, or `FunctionFault` from an added function, both `ValueError`; and
+        as jmespath does a TypeError where an `&expression` stands in the place of a value, as in `to_number(&a)`.
         """
         return self._run(data)
 

@@ -10,12 +10,13 @@ which it stumbles.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple
 
 from rulesengine import codes
 from rulesengine.errors import PayloadError
@@ -32,16 +33,28 @@ _LINES_SUFFIXES = (".ndjson", ".jsonl")
 _PAYLOAD_SUFFIXES = (".json", ".txt", *_LINES_SUFFIXES)
 
 
+class Spot(NamedTuple):
+    """A place in a file of lines: the bytes before it, of what gz unpacks to, and the lines before it."""
+
+    offset: int = 0
+    lines: int = 0
+
+
+START = Spot()
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A piece of a payload file: whole lines, or one whole body, from `line` (from 1) on.
 
-    With an `error` it stands for a body or file that could not be read, and `data` is at most its first KiB.
+    With an `error` it stands for a body or file that could not be read, and `data` is at most its first KiB. Of a file
+    of lines `end` is where the next block begins, or None where reading cannot go on from here.
     """
 
     line: int
     data: bytes
     error: PayloadError | None = None
+    end: Spot | None = field(default=None, compare=False)
 
 
 # --- one body ---
@@ -77,21 +90,26 @@ def blocks(
     stdin: BinaryIO | None = None,
     progress: Callable[[int], None] | None = None,
     *,
+    start: Spot = START,
     _size: int = _BLOCK,
 ) -> Iterator[Block]:
     """The content of a payload file (`-` is `stdin`, or the process's own), unpacked if it is gz, in constant memory.
 
     With `lines`, blocks of whole lines of about 1 MiB, cut after b"\\n"; else one block with the whole file. `progress`
-    is told how many bytes of the file were read since it was last called, packed bytes if it is gz.
+    is told how many bytes of the file were read since it was last called, packed bytes if it is gz. Lines are read from
+    `start` on; gz is unpacked from its beginning all the same.
 
     Raises nothing for the file's sake; a block's `error` is E501 (a file of lines is empty), E502 (the file or a line
     is over the limit; reading goes on after such a line), E503 (gz: broken, or unpacks to too much) or E504 (the
-    system does not let it be read).
+    system does not let it be read, or it changed while it was read).
     """
     try:
         with _opened(path, stdin) as handle:
             read = _reader(handle, path, progress)
-            yield from (_by_lines if lines else _whole)(path, read, limits.body_bytes, _size)
+            if lines:
+                yield from _by_lines(path, handle, read, limits.body_bytes, _size, start)
+            else:
+                yield from _whole(path, read, limits.body_bytes, _size)
     except PayloadError as error:
         yield Block(1, b"", error)
 
@@ -114,6 +132,7 @@ def _reader(handle: BinaryIO, path: str, progress: Callable[[int], None] | None)
     It is one call of the system, of which an interrupt is noticed: `handle.read` goes on for all the bytes.
     """
     some: Callable[[int], bytes] = getattr(handle, "read1", handle.read)
+    before = None if path == "-" else _stamp(handle)
 
     def read(size: int) -> bytes:
         try:
@@ -122,9 +141,29 @@ def _reader(handle: BinaryIO, path: str, progress: Callable[[int], None] | None)
             raise _unreadable(path, error) from None
         if progress is not None and data:
             progress(len(data))
+        if not data and size and before is not None:
+            _refuse_changed(path, handle, before)
         return data
 
     return read
+
+
+# Size, and time of the last change in ns; None of what is no regular file.
+_Stamp = tuple[int, int] | None
+
+
+def _stamp(handle: BinaryIO) -> _Stamp:
+    found = os.fstat(handle.fileno())
+    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+
+
+def _refuse_changed(path: str, handle: BinaryIO, before: _Stamp) -> None:
+    """What was read of a file is neither what it was nor what it is now."""
+    after = _stamp(handle)
+    if before is None or after == before:
+        return
+    how = "became shorter" if after is not None and after[0] < before[0] else "changed"
+    raise PayloadError(codes.E504, f"{path} {how} while it was read")
 
 
 def _unreadable(path: str, error: OSError) -> PayloadError:
@@ -155,35 +194,64 @@ def _whole(path: str, read: _Read, limit: int, size: int) -> Iterator[Block]:
     yield Block(1, bytes(body))
 
 
-def _by_lines(path: str, read: _Read, limit: int, size: int) -> Iterator[Block]:
+def _by_lines(path: str, handle: BinaryIO, read: _Read, limit: int, size: int, start: Spot) -> Iterator[Block]:
     head = read(1) + read(1)
     # No piece is over the limit, so that no line is but one which began before its piece.
     size = max(1, min(size, limit))
     if _is_gz(path, head):
-        return _line_blocks(_unpacked(head, read, size), limit, _PATIENCE * limit)
-    return _line_blocks(_plain(head, read, size, sys.maxsize), limit, sys.maxsize)
+        return _line_blocks(_without(start.offset, _unpacked(head, read, size)), limit, _PATIENCE * limit, start)
+    if start.offset:
+        handle.seek(start.offset)
+        head = read(size)
+    return _line_blocks(_plain(head, read, size, sys.maxsize), limit, sys.maxsize, start)
 
 
-def _line_blocks(pieces: Iterator[bytes], limit: int, patience: int) -> Iterator[Block]:
+def _without(skipped: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """What comes after so many bytes."""
+    for piece in pieces:
+        if skipped < len(piece):
+            yield piece[skipped:]
+        skipped = max(0, skipped - len(piece))
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Pieces, and how many bytes came before the end of the last."""
+
+    pieces: Iterator[bytes]
+    offset: int
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        piece = next(self.pieces)
+        self.offset += len(piece)
+        return piece
+
+
+def _line_blocks(pieces: Iterator[bytes], limit: int, patience: int, start: Spot) -> Iterator[Block]:
     """Blocks of whole lines; a line over `limit` bytes is an error, and one over `patience` bytes ends the file."""
-    line, rest = 1, bytearray()
+    line, rest = start.lines + 1, bytearray()
+    counted = _Counted(pieces if start.offset else _not_empty(pieces), start.offset)
     try:
-        for piece in _not_empty(pieces):
+        for piece in counted:
             first = piece[: piece.find(b"\n")] if b"\n" in piece else piece
             if len(rest) + len(first) > limit:
                 yield _too_long(line, rest[:_SHOWN_OF_BODY] + first, limit)
-                piece = _after_line(piece, pieces, patience - len(rest))
+                piece = _after_line(piece, counted, patience - len(rest))
                 line, rest = line + 1, bytearray()
             end = piece.rfind(b"\n") + 1
             if end:
-                yield Block(line, b"".join((rest, memoryview(piece)[:end])))
-                line, rest = line + line_ends(piece), bytearray()
+                data, ended = b"".join((rest, memoryview(piece)[:end])), line - 1 + line_ends(piece)
+                yield Block(line, data, end=Spot(counted.offset - len(piece) + end, ended))
+                line, rest = ended + 1, bytearray()
             rest += piece[end:]
     except PayloadError as error:
         yield Block(line, bytes(rest[:_SHOWN_OF_BODY]), error)
         return
     if rest:
-        yield Block(line, bytes(rest))
+        yield Block(line, bytes(rest), end=Spot(counted.offset, line))
 
 
 def _not_empty(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -263,6 +331,7 @@ class Lines:
     start: int
     end: int
     line_ends: int = 0  # how many were read so far
+    stamp: _Stamp = None  # of the file when it was cut
 
     def blocks(self, limits: Limits = DEFAULT_LIMITS) -> Iterator[Block]:
         """As the function `blocks`; lines are numbered from 1 within the range."""
@@ -270,13 +339,13 @@ class Lines:
             with _opened(self.path, None) as handle:
                 handle.seek(self.start)
                 size = max(1, min(_BLOCK, limits.body_bytes))
-                yield from _line_blocks(
-                    self._pieces(_reader(handle, self.path, None), size), limits.body_bytes, sys.maxsize
-                )
+                pieces = self._pieces(handle, _reader(handle, self.path, None), size)
+                yield from _line_blocks(pieces, limits.body_bytes, sys.maxsize, START)
         except PayloadError as error:
             yield Block(1, b"", error)
 
-    def _pieces(self, read: _Read, size: int) -> Iterator[bytes]:
+    def _pieces(self, handle: BinaryIO, read: _Read, size: int) -> Iterator[bytes]:
+        _refuse_changed(self.path, handle, self.stamp)
         left = self.end - self.start
         while left:
             piece = read(min(size, left))
@@ -285,27 +354,29 @@ class Lines:
             left -= len(piece)
             self.line_ends += line_ends(piece)
             yield piece
+        _refuse_changed(self.path, handle, self.stamp)
 
 
-def ranges(path: str, size: int) -> Iterator[Lines]:
-    """A file of lines in ranges of at least `size` bytes, but for the last.
+def ranges(path: str, size: int, start: int = 0) -> Iterator[Lines]:
+    """A file of lines from byte `start` on, in ranges of at least `size` bytes, but for the last.
 
     There is none for a file that is to be read from its start on: an empty one, gz, a pipe, one that cannot be read.
     """
     if not os.path.isfile(path):  # to open a pipe and close it again would lose what is in it
         return
+    end, stamp = start, None
     try:
         with open(path, "rb", buffering=0) as handle:
-            total = os.fstat(handle.fileno()).st_size
+            stamp = _stamp(handle)
+            total = stamp[0] if stamp else 0
             if _is_gz(path, handle.read(2) if total else b""):
                 return
-            start = 0
-            while start < total:
-                end = _after(handle, start + size, total)
-                yield Lines(path, start, end)
-                start = end
-    except OSError:  # `blocks` says which
-        return
+            while end < total:
+                start, end = end, _after(handle, end + size, total)
+                yield Lines(path, start, end, stamp=stamp)
+    except OSError:
+        if stamp is not None and end:  # of the rest, reading says why; of all of it, `blocks` does
+            yield Lines(path, end, stamp[0], stamp=stamp)
 
 
 def _after(handle: BinaryIO, position: int, total: int) -> int:

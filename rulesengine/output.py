@@ -1,16 +1,20 @@
-"""Where a run writes to: standard output, or a file that appears under its name only when it is complete."""
+"""Where a run writes to: standard output, or a file that appears under its name only when it is complete.
+
+Whatever the system refuses names the file as it was given.
+"""
 
 from __future__ import annotations
 
 import errno
 import gzip
+import io
 import os
 import shutil
 import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, Protocol, cast
 
 _BUFFER = 2**20
 
@@ -36,13 +40,20 @@ def writing(path: str | None) -> Iterator[BinaryIO]:
             yield stream
 
 
+class Sink(Protocol):
+    """What takes bytes."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take some more."""
+
+
 class Outputs(NamedTuple):
     """Where a run writes to."""
 
-    events: BinaryIO
-    rejects: BinaryIO | None
-    summary: BinaryIO | None
-    report: BinaryIO | None = None
+    events: Sink
+    rejects: Sink | None
+    summary: Sink | None
+    report: Sink | None = None
 
 
 @contextmanager
@@ -65,30 +76,109 @@ def outputs(
 @contextmanager
 def _replacing(path: str) -> Iterator[BinaryIO]:
     place = os.path.realpath(path)
-    beside = os.path.join(os.path.dirname(place), f".rules.{os.getpid()}.{abs(hash(place))}.part")
+    beside = os.path.join(os.path.dirname(place), f".rules.{os.getpid()}.{os.urandom(6).hex()}.part")
     try:
         with _opened(beside, path, "xb") as raw, _packed(raw, path) as stream:
             yield stream
-        if os.path.exists(place):
-            shutil.copymode(place, beside)
-        os.replace(beside, place)
+        put_in_place(beside, place)
     except BaseException:  # an interrupt too must leave nothing behind; it goes on as it came
         with suppress(OSError):
             os.unlink(beside)
         raise
 
 
+def put_in_place(beside: str, place: str) -> None:
+    """Rename a complete file over what was there, whose mode it takes."""
+    if os.path.exists(place):
+        shutil.copymode(place, beside)
+    os.replace(beside, place)
+
+
+def sync_folder(path: str) -> None:
+    """See to it that the name of a file is on the disk, where the system has that."""
+    with suppress(OSError):
+        folder = os.open(os.path.dirname(path), os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+class _Named(io.FileIO):
+    """A file of which a fault names the path that the user gave."""
+
+    def __init__(self, file: str, path: str, mode: str) -> None:
+        try:
+            super().__init__(file, mode)
+        except OSError as fault:
+            raise OSError(fault.errno, fault.strerror, path) from None
+        self._path = path
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as fault:
+            raise OSError(fault.errno, fault.strerror, self._path) from None
+
+
 def _opened(file: str, path: str, mode: str) -> BinaryIO:
-    try:
-        return cast(BinaryIO, open(file, mode, buffering=_BUFFER))
-    except OSError as fault:  # the user knows the file by the name they gave
-        raise OSError(fault.errno, fault.strerror, path) from None
+    return cast(BinaryIO, io.BufferedWriter(_Named(file, path, mode), _BUFFER))
 
 
 def _packed(raw: BinaryIO, path: str) -> BinaryIO:
     return (
         cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0)) if path.endswith(".gz") else raw
     )
+
+
+class Part:
+    """A file on its way that outlives the process that writes it, in `beside` until `put_in_place`.
+
+    Of what was written before only the first `size` bytes are kept. Each `sync` ends a gz member, so how the bytes
+    are packed depends on when that is called. Raises OSError, with the path as it was given.
+    """
+
+    def __init__(self, path: str, beside: str, size: int) -> None:
+        self._beside, self._place, self._is_packed = beside, os.path.realpath(path), path.endswith(".gz")
+        try:
+            os.close(os.open(beside, os.O_WRONLY | os.O_CREAT, 0o666))
+        except OSError as fault:
+            raise OSError(fault.errno, fault.strerror, path) from None
+        self._raw = _opened(beside, path, "r+b")
+        self._raw.truncate(size)
+        self._raw.seek(size)
+        sync_folder(beside)
+        self._member: gzip.GzipFile | None = None
+
+    def write(self, data: bytes, /) -> int:
+        """Write what may be lost until `sync` is called."""
+        if not self._is_packed:
+            return self._raw.write(data)
+        if self._member is None:
+            self._member = gzip.GzipFile(fileobj=self._raw, mode="wb", compresslevel=1, mtime=0)
+        return self._member.write(data)
+
+    def sync(self) -> int:
+        """See to it that all that was written is on the disk; the size of the file."""
+        if self._is_packed and self._raw.tell() == 0:
+            self.write(b"")  # a file without a member is no gz file
+        if self._member is not None:
+            self._member.close()
+            self._member = None
+        self._raw.flush()
+        os.fsync(self._raw.fileno())
+        return self._raw.tell()
+
+    def put_in_place(self) -> None:
+        """Close the file, which must be synced, and give it its name."""
+        self._raw.close()
+        put_in_place(self._beside, self._place)
+        sync_folder(self._place)
+
+    def close(self) -> None:
+        """Leave it where it is."""
+        with suppress(OSError):
+            self._raw.close()
 
 
 def same_file(one: str, other: str) -> bool:

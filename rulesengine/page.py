@@ -1,22 +1,26 @@
 """What became of a run, as one HTML page that needs nothing else: the flow from events to outcomes, counts over time,
 what is not mapped.
 
-The page has no scripts and loads nothing. What comes from payloads is escaped; what a run counts is all that is in it,
-no item and no address.
+The page has no scripts and loads nothing. What comes from payloads is escaped; what a run counts is all that is in it:
+of faults the kind and not the sentence, which quotes values, and in values of events and tables no address.
+
+Limits: a value that names a person, but has neither an @ nor a long number, is shown as it is.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 
+from rulesengine.codes import BY_NUMBER
 from rulesengine.diagnostics import printable
+from rulesengine.drafting.redaction import without_addresses
 from rulesengine.flows import HOUR, OTHERS, Flows, Step
 from rulesengine.sankey import Flow, picture
-from rulesengine.tally import Tally
+from rulesengine.tally import Tally, Unmapped
 
 DAY = 86_400  # seconds
 _MOST = 30  # things in a column of the flow; the rest is one
@@ -51,12 +55,27 @@ def report_of(tally: Tally, title: str) -> Report:
         f"{tally.items:,} items in {tally.bodies:,} bodies: {tally.emitted:,} emitted ({tally.events:,} events), "
         f"{tally.ignored:,} ignored, {tally.unmatched:,} unmatched, {tally.rejected:,} rejected"
     )
-    unmapped = [Row(seen.times, (str(value), value.place, str(seen.first))) for value, seen in tally.most_unmapped()]
-    problems = [
-        Row(seen.times, (one.code, one.message, one.place, str(seen.first))) for one, seen in tally.problems.items()
+    unmapped = [Row(seen.times, (_named(value), value.place, str(seen.first))) for value, seen in tally.most_unmapped()]
+    return Report(title, summary, tally.flows or Flows(), unmapped[:_ROWS], _problems(tally)[:_ROWS])
+
+
+def _named(one: Unmapped) -> str:
+    """A value that is not mapped; addresses are hidden before it is cut to what is shown."""
+    return str(one if one.value is None else replace(one, value=without_addresses(one.value)))
+
+
+def _problems(tally: Tally) -> list[Row]:
+    """The kinds of faults by code and place, the most frequent first."""
+    counts: Counter[tuple[str, str]] = Counter()
+    first: dict[tuple[str, str], str] = {}
+    for one, seen in tally.problems.items():
+        kind = one.code, one.place
+        counts[kind] += seen.times
+        first.setdefault(kind, str(seen.first))
+    return [
+        Row(count, (code, BY_NUMBER[code].title, place, first[code, place]))
+        for (code, place), count in counts.most_common()
     ]
-    problems.sort(key=lambda row: -row.count)
-    return Report(title, summary, tally.flows or Flows(), unmapped[:_ROWS], problems[:_ROWS])
 
 
 def render_page(report: Report) -> str:
@@ -99,7 +118,7 @@ def _kept(steps: Mapping[Step, int], name: str) -> set[str]:
 
 
 def _shown(name: str, kept: set[str], nothing: str) -> str:
-    return (printable(name) or nothing) if name in kept else OTHERS
+    return (printable(without_addresses(name)) or nothing) if name in kept else OTHERS
 
 
 # -- time -------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ and turned into finished bytes by a worker, so that this process only writes. Wh
 above all, is unpacked here and sent over in blocks. At most three units a worker are under way, so memory does not
 grow with the input, and the results come in input order.
 
-Limits: a worker that is killed ends the run, with `WorkerKilled`. Workers end when this process does.
+Limits: a worker that is killed ends the run, with `WorkerKilled`. Workers end when this process does. A worker that is
+stopped is waited for.
 """
 
 from __future__ import annotations
@@ -14,20 +15,33 @@ import gc
 import mmap
 import os
 import signal
+import stat
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import active_children, connection, get_start_method, parent_process
+from multiprocessing.process import BaseProcess
 from typing import BinaryIO, NamedTuple
 
 from rulesengine.engine import Engine
 from rulesengine.errors import WorkerKilled
-from rulesengine.files import Block, Lines, ranges
-from rulesengine.stream import SELDOM, Chunk, Task, blocks_of, joined, run_block
+from rulesengine.files import Block, Lines, Spot, ranges
+from rulesengine.stream import (
+    BEGINNING,
+    SELDOM,
+    Chunk,
+    Mark,
+    Task,
+    blocks_of,
+    from_mark,
+    joined,
+    mark_after,
+    run_block,
+)
 
 _UNITS_A_WORKER = 3
 # A range of bytes is worth its way to a worker and back, and its events are held twice at most.
@@ -40,8 +54,12 @@ _TOGETHER, _MOST_TOGETHER = 2**20, 64
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A part of the work: a range of lines, a block that was read already, or else a whole file."""
+    """A part of the work: a range of lines, a block that was read already, or else a whole file.
 
+    `number` is that of its task.
+    """
+
+    number: int
     task: Task
     size: int
     lines: Lines | None = None
@@ -51,6 +69,12 @@ class _Piece:
     def is_start(self) -> bool:
         """Whether the line numbers of a file begin here, or are known already."""
         return self.lines is None or self.lines.start == 0
+
+    def mark(self, lines: int) -> Mark | None:
+        """How far the run is after it, when so many lines of the file are done."""
+        if self.lines is not None:
+            return Mark(self.number, Spot(self.lines.end, lines))
+        return Mark(self.number + 1) if self.block is None else mark_after(self.number, self.task, self.block)
 
 
 _Unit = list[_Piece]
@@ -72,14 +96,16 @@ def run_in_processes(
     *,
     stdin: BinaryIO | None = None,
     progress: Callable[[int], None] | None = None,
+    start: Mark = BEGINNING,
 ) -> Generator[Chunk, None, None]:
     """As `stream.run`, in so many processes. Raises `WorkerKilled` when one of them is killed."""
-    lines_before = 0
+    lines_before = start.spot.lines
     try:
-        with closing(_done(engine, _units(_pieces(engine, tasks, stdin, progress)), jobs)) as done:
+        with closing(_done(engine, _units(_pieces(engine, tasks, stdin, progress, start)), jobs)) as done:
             for piece, made in done:
                 lines_before = 0 if piece.is_start else lines_before
-                yield made.chunk.after(lines_before)
+                mark = piece.mark(lines_before + made.lines)
+                yield replace(made.chunk.after(lines_before), mark=mark)
                 lines_before += made.lines
                 if progress is not None and piece.block is None:
                     progress(piece.size)
@@ -91,20 +117,34 @@ def run_in_processes(
 
 
 def _pieces(
-    engine: Engine, tasks: Iterable[Task], stdin: BinaryIO | None, progress: Callable[[int], None] | None
+    engine: Engine,
+    tasks: Iterable[Task],
+    stdin: BinaryIO | None,
+    progress: Callable[[int], None] | None,
+    start: Mark,
 ) -> Iterator[_Piece]:
-    for task in tasks:
+    for number, task, spot in from_mark(tasks, start):
         found = False
-        for lines in ranges(task.path, _RANGE) if task.lines and task.path != "-" else ():
+        for lines in ranges(task.path, _RANGE, spot.offset) if task.lines and task.path != "-" else ():
             found = True
-            yield _Piece(task, lines.end - lines.start, lines=lines)
+            yield _Piece(number, task, lines.end - lines.start, lines=lines)
         if found:
             continue
-        if not task.lines and os.path.isfile(task.path):
-            yield _Piece(task, os.path.getsize(task.path))
+        size = None if task.lines else _size(task.path)
+        if size is not None:
+            yield _Piece(number, task, size)
             continue
-        for block in blocks_of(engine, task, stdin, progress):
-            yield _Piece(task, len(block.data), block=block)
+        for block in blocks_of(engine, task, stdin, progress, spot):
+            yield _Piece(number, task, len(block.data), block=block)
+
+
+def _size(path: str) -> int | None:
+    """The bytes of a regular file; None of any other, and of one that disappeared."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _units(pieces: Iterable[_Piece]) -> Iterator[_Unit]:
@@ -191,30 +231,34 @@ def _done(engine: Engine, units: Iterator[_Unit], jobs: int) -> Generator[tuple[
 
 @contextmanager
 def _pool(engine: Engine, slots: _Slots, jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Workers that are there at once; where the run ends before its time they are not waited for but killed."""
+    """Workers that are there at once, and are killed in the end."""
     others = set(active_children())
     pool = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(engine, slots))
     with _undisturbed():
         pool.submit(_run_unit, [], None)  # starts the workers
         workers = set(active_children()) - others
+    watcher = threading.Thread(target=_end_with_worker, args=(pool, workers), daemon=True)
+    watcher.start()
     try:
         yield pool
-    except BaseException:  # an interrupt above all; it goes on as it came
+    finally:  # they have nothing to end: a worker killed in the middle of that would leave the others waiting
         with _undisturbed():
-            for worker in workers:
+            for worker in set(active_children()) - others:
                 worker.kill()
-            _end_results(pool)
+            watcher.join()
             pool.shutdown(wait=True, cancel_futures=True)
-        raise
-    pool.shutdown()
 
 
-def _end_results(pool: ProcessPoolExecutor) -> None:
-    """Let the pool's thread see that no more results come.
+def _end_with_worker(pool: ProcessPoolExecutor, workers: Collection[BaseProcess]) -> None:
+    """Once a worker ends, whoever killed it, end the others and let the pool's thread see that no more results come.
 
     It may wait for the rest of one that a killed worker had begun to send, and the pipe does not end while this process
-    holds its writing end, too. The pool offers no other way to it (Python 3.11 to 3.14, seen 2026-11).
+    or a worker holds its writing end, too. The pool offers no other way to it (Python 3.11 to 3.14, seen 2026-11).
     """
+    if workers:  # else all are gone already
+        connection.wait([worker.sentinel for worker in workers])
+    for worker in workers:
+        worker.kill()
     pool._result_queue._writer.close()  # type: ignore[attr-defined]
 
 

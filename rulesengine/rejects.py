@@ -146,7 +146,7 @@ class Writer:
 
     def line(self, name: str, one: Outcome, number: int, fields: Mapping[str, Any]) -> bytes:
         """A line about an item that has this number in its body."""
-        record = {**self._head(name, one), **fields, "source": {"file": _named(self.file), "item": number, "line": 0}}
+        record = {**self._head(name, one), **fields, "source": {"file": escaped(self.file), "item": number, "line": 0}}
         try:
             text = encode(record)
         except PayloadError:  # an item that `each` made, nested more deeply than its body
@@ -176,7 +176,7 @@ class Writer:
             "code": one.code,
             "message": one.message,
             "rule": one.rule,
-            "place": _named(str(one.place)) if one.place else None,
+            "place": escaped(str(one.place)) if one.place else None,
             "provider": self.provider,
             "mapping": self.mapping,
             "attempts": self.attempts,
@@ -189,7 +189,7 @@ def mapping_named(engine: Engine, provider: str) -> dict[str, str]:
     file, digest = engine.mapping_id(provider)
     if str(bundled_mapping(provider)) == file:
         return {"bundled": provider, "sha256": digest}
-    return {"file": _named(file), "sha256": digest}
+    return {"file": escaped(file), "sha256": digest}
 
 
 def in_order(result: Result) -> list[tuple[str, Outcome]]:
@@ -203,7 +203,7 @@ def ended(line: bytes, number: int | None) -> bytes:
     return b"%b%b}}\n" % (line, b"null" if number is None else b"%d" % number)
 
 
-def _named(path: str) -> str:
+def escaped(path: str) -> str:
     """A file's name as JSON can hold it: bytes that are not UTF-8 as escapes."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 from rulesengine.diagnostics import shown
@@ -83,8 +82,21 @@ def values(value: Any) -> list[Any] | None:
 
 
 def fresh(value: Any) -> Any:
-    """A copy that a caller may change without changing a constant of the mapping."""
-    return deepcopy(value) if isinstance(value, list | dict) else value
+    """A copy that a caller may change without changing a constant of the mapping.
+
+    With a list of what is left to copy, and no recursion: beside the constant may stand what a body nests deeply.
+    """
+    if not isinstance(value, list | dict):
+        return value
+    top = value.copy()
+    left: list[list[Any] | dict[str, Any]] = [top]
+    while left:
+        inner: Any = left.pop()
+        for key, one in list(enumerate(inner)) if isinstance(inner, list) else list(inner.items()):
+            if isinstance(one, list | dict):
+                inner[key] = copied = one.copy()
+                left.append(copied)
+    return top
 
 
 def table_key(value: Any) -> str | None:

@@ -123,12 +123,17 @@ def read(file: str, raw: bytes, *, strict: bool = True) -> tuple[Node | None, li
     if len(raw) > MAX_BYTES:
         return None, [codes.E112.at(Source(file, "").place(0), size=len(raw), limit=MAX_BYTES)]
     try:
-        source = Source(file, _without_pairs(raw.decode("utf-8-sig")))
+        source = Source(file, _without_pairs(_text(raw)))
     except UnicodeDecodeError as fault:
-        before = Source(file, raw[: fault.start].decode("utf-8-sig"))
+        before = Source(file, _text(raw[: fault.start]))
         place = before.place(len(before.text))
         return None, [codes.E102.at(place, byte=f"0x{raw[fault.start]:02x}", offset=fault.start + 1)]
     return _Builder(source, strict).build()
+
+
+def _text(raw: bytes) -> str:
+    # Not by the codec `utf-8-sig`: the place in its errors does not count the byte order mark.
+    return raw.decode().removeprefix("\ufeff")
 
 
 def _without_pairs(text: str) -> str:

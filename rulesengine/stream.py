@@ -10,14 +10,15 @@ import gc
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import Any, BinaryIO
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple
 
 from rulesengine import codes
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
-from rulesengine.files import Block, blocks, is_lines, lines_of, payload_files
+from rulesengine.files import START, Block, Spot, blocks, is_lines, lines_of, payload_files
 from rulesengine.flows import Flows
 from rulesengine.payloads import encode, encode_lines
 from rulesengine.rejects import Writer, ended, mapping_named
@@ -45,17 +46,28 @@ class Task:
     watched: bool = False
 
 
+class Mark(NamedTuple):
+    """How far a run is: so many files are done, and of the next one what is before a spot."""
+
+    tasks: int = 0
+    spot: Spot = START
+
+
+BEGINNING = Mark()
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """What became of a part of a file: event lines, counts, and what was not mapped.
 
     Each of `rejects` is a line of JSON that lacks its end, and the number of the line that its item came from; None is
-    for a file that is one body.
+    for a file that is one body. `mark` is how far the run is with it, or None where it cannot go on from there.
     """
 
     events: bytes
     rejects: list[tuple[bytes, int | None]]
     tally: Tally
+    mark: Mark | None = None
 
     @property
     def reject_lines(self) -> bytes:
@@ -191,22 +203,40 @@ def run(
     *,
     stdin: BinaryIO | None = None,
     progress: Callable[[int], None] | None = None,
+    start: Mark = BEGINNING,
 ) -> Generator[Chunk, None, None]:
-    """What becomes of every block of every task, in input order. `progress` is called with bytes read."""
+    """What becomes of every block of every task from `start` on, in input order. `progress` is told of bytes read."""
     with seldom_collected():
-        for task in tasks:
-            for block in blocks_of(engine, task, stdin, progress):
-                yield run_block(engine, task, block)
+        for number, task, spot in from_mark(tasks, start):
+            for block in blocks_of(engine, task, stdin, progress, spot):
+                yield replace(run_block(engine, task, block), mark=mark_after(number, task, block))
+
+
+def from_mark(tasks: Iterable[Task], start: Mark) -> Iterator[tuple[int, Task, Spot]]:
+    """The tasks that are not done at a mark, each with its number and where to begin in it."""
+    for number, task in islice(enumerate(tasks), start.tasks, None):
+        yield number, task, start.spot if number == start.tasks else START
+
+
+def mark_after(number: int, task: Task, block: Block) -> Mark | None:
+    """How far a run is after a block of the task of this number."""
+    if not task.lines:
+        return Mark(number + 1)
+    return None if block.end is None else Mark(number, block.end)
 
 
 def blocks_of(
-    engine: Engine, task: Task, stdin: BinaryIO | None, progress: Callable[[int], None] | None
+    engine: Engine,
+    task: Task,
+    stdin: BinaryIO | None,
+    progress: Callable[[int], None] | None,
+    start: Spot = START,
 ) -> Iterator[Block]:
     """The blocks of a file; a folder that has no payload file is a fault, and not nothing."""
     if os.path.isdir(task.path) and os.access(task.path, os.R_OK | os.X_OK):
         fault = f"{task.path}: the folder has no payload file (.json .ndjson .jsonl .txt)"
         return iter([Block(1, b"", PayloadError(codes.E504, fault))])
-    return blocks(task.path, task.lines, engine.limits, stdin, progress)
+    return blocks(task.path, task.lines, engine.limits, stdin, progress, start=start)
 
 
 @contextmanager

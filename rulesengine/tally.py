@@ -20,7 +20,7 @@ from rulesengine.running import Outcome, Result
 # Faults and values that a run keeps apart, unless said otherwise.
 MOST_KINDS = 1_000
 _LONGEST_VALUE = 200  # characters
-_COUNTS = ("bodies", "items", "emitted", "events", "ignored", "unmatched", "rejected")
+COUNTS = ("bodies", "items", "emitted", "events", "ignored", "unmatched", "rejected")
 _Kind = TypeVar("_Kind")
 
 
@@ -94,7 +94,7 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add the counts of a later part of the run."""
-        for name in _COUNTS:
+        for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.by_event.update(other.by_event)
         for problem, seen in other.problems.items():
@@ -134,7 +134,7 @@ class Tally:
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `--summary` writes."""
-        counts = {name: getattr(self, name) for name in _COUNTS}
+        counts = {name: getattr(self, name) for name in COUNTS}
         unmapped = [_as_dict(value, seen) for value, seen in self.most_unmapped()]
         return {**counts, "by_event": dict(sorted(self.by_event.items())), "unmapped": unmapped}
 

@@ -11,6 +11,7 @@ import keyword
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from threading import RLock
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -98,9 +99,15 @@ class Writer:
 Position = tuple[int, int, int]
 
 
+# Python counts how deep a tree is in one place for all threads, and raises SystemError where two that build one take
+# turns, as they do when the collection of garbage calls somebody back: https://github.com/python/cpython/issues/106905
+_PARSING = RLock()
+
+
 def compile_lines(lines: Sequence[str], positions: Sequence[Position], file: str) -> CodeType:
     """The code of a program whose lines stand, for all that Python says of them, at these positions of a file."""
-    tree = ast.parse("\n".join(lines))
+    with _PARSING:
+        tree = ast.parse("\n".join(lines))
     nodes: list[ast.AST] = [tree]
     for node in nodes:  # by hand: `ast.walk` takes longer than the compiler
         parts = vars(node)
@@ -113,4 +120,5 @@ def compile_lines(lines: Sequence[str], positions: Sequence[Position], file: str
             line, column, length = positions[parts["lineno"] - 1]
             parts["lineno"] = parts["end_lineno"] = line
             parts["col_offset"], parts["end_col_offset"] = column - 1, column - 1 + length
-    return compile(tree, file, "exec")
+    with _PARSING:
+        return compile(tree, file, "exec")

@@ -241,8 +241,27 @@ def test_interrupt_leaves_no_file_and_no_process(folder: Path) -> None:
         while not list(folder.glob(".rules.*")):
             time.sleep(0.02)
         running.send_signal(signal.SIGINT)
-        assert running.wait(30) != 0
+        assert running.wait(30) == 128 + signal.SIGINT
+        assert running.stderr is not None
+        assert running.stderr.read() == b""
         assert [one.name for one in folder.iterdir() if "out" in one.name or "part" in one.name] == []
+
+
+@pytest.mark.parametrize("module", ["rulesengine.cli", "rulesengine.engine", "rulesengine.commands.apply"])
+@pytest.mark.parametrize("arguments", [("apply", "m.yml", "open.json"), ("--help",)], ids=" ".join)
+def test_an_interrupt_while_modules_are_loaded_is_quiet(folder: Path, module: str, arguments: Sequence[str]) -> None:
+    (folder / "interrupted.py").write_text(
+        "import runpy, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "sys.argv[0] = 'rules'\n"
+        "runpy.run_module('rulesengine', run_name='__main__')\n"
+    )
+    command = [sys.executable, "interrupted.py", *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (128 + signal.SIGINT, "", "")
 
 
 def test_a_closed_pipe_is_no_error_to_shout_about(folder: Path) -> None:
@@ -399,6 +418,33 @@ def test_an_output_never_overwrites_an_input_or_another_output(folder: Path, arg
     assert {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()} == before
 
 
+@pytest.mark.parametrize("name", ["--rejects", "--summary", "--report"])
+def test_standard_output_takes_one_output(folder: Path, name: str) -> None:
+    result = rules("apply", "m.yml", "open.json", name, "-", status=2)
+    assert f"the events, {name} - would mix on standard output: name a file for all but one" in result.stderr
+    assert result.stdout == ""
+    rules("apply", "m.yml", "open.json", name, "-", "-o", "out")
+    assert json.loads((folder / "out").read_text()) == EVENT
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("apply", "m.yml", "-"),
+        ("why", "m.yml", "-"),
+        ("diff", "m.yml", "m.yml", "-"),
+        ("new", "postino", "--from", "-"),
+        ("retry", "-", "--rejects", "left.ndjson"),
+    ],
+    ids=lambda one: one[0],
+)
+def test_a_closed_standard_input_is_wrong_usage(arguments: Sequence[str]) -> None:
+    command = ["sh", "-c", 'exec "$0" -m rulesengine "$@" <&-', sys.executable, *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 2, run.stderr
+    assert "standard input is closed: name a file in place of -" in run.stderr
+
+
 def test_an_output_follows_links_keeps_the_mode_and_writes_to_devices(folder: Path) -> None:
     (folder / "real.ndjson").write_text("before")
     (folder / "real.ndjson").chmod(0o600)
@@ -412,7 +458,7 @@ def test_an_output_follows_links_keeps_the_mode_and_writes_to_devices(folder: Pa
 
 
 def test_a_full_device_is_told_in_a_line() -> None:
-    for arguments in (("apply", "m.yml", "open.json", "-o", "/dev/full"), ("functions",)):
+    for arguments in (("apply", "m.yml", "open.json", "-o", "/dev/full"), ("functions",), ("--help",)):
         with open("/dev/full", "wb") as full:
             command = [sys.executable, "-m", "rulesengine", *arguments]
             run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
@@ -544,6 +590,12 @@ def test_what_is_completed(folder: Path, words: str, offered: set[str]) -> None:
 )
 def test_files_are_left_to_the_shell(words: str, kind: str) -> None:
     assert [(one.type, one.value) for one in completed(words)] == [(kind, words.split(" ")[-1])]
+
+
+def test_a_name_that_is_not_utf8_is_not_completed(folder: Path) -> None:
+    (folder / os.fsdecode(b"send\xff.yml")).write_text("mapping: 1\n")
+    assert {one.value for one in completed("apply send")} == {"sendgrid"}
+    assert [one.value for one in completed(f"check m.yml --app {os.fsdecode(bytes([255]))}")] == [""]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import json
 import pickle
+import random
 import shutil
 import sys
 from collections.abc import Iterator
@@ -25,6 +28,8 @@ from rulesengine import (
     RulesEngineError,
     UnknownProvider,
 )
+from rulesengine.writer import compile_lines
+from tests import cases
 from tests.conftest import APP, engine_of, item_of
 
 EVENT = {"type": "email", "action": "open", "identifiers": {"email": "ann@example.com"}, "data": {}}
@@ -372,6 +377,65 @@ def test_threads_share_it() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(1, 200))) == [[n - 1, n - 1] for n in range(1, 200)]
+
+
+def test_threads_get_the_results_of_one() -> None:
+    """Each of 8 threads takes the bodies of many cases in an order of its own, from an engine not used before."""
+    chosen = ["amazon_ses", "mailgun", "postmark", "sendgrid", "sparkpost"]
+    asked = [
+        (provider, case.body or json.dumps(case.payload).encode(), case.request)
+        for provider in chosen
+        for case in cases.tested(provider).cases
+    ]
+    engine = Engine.load([cases.MAPPINGS / f"{one}.yml" for one in chosen], app=cases.MAPPINGS / "apps" / "email.yml")
+    # Padded, so that half of the bodies go the way of those that are read in part.
+    asked += [(provider, body + b" " * 9_000, request) for provider, body, request in asked]
+
+    def apply(engine: Engine, provider: str, body: bytes, request: Any) -> Result:
+        return engine.apply_bytes(provider, body, request=request)
+
+    def ask(engine: Engine, order: list[int]) -> dict[int, Result]:
+        return {number: apply(engine, *asked[number]) for number in order}
+
+    orders = [random.Random(seed).sample(range(len(asked)), len(asked)) for seed in range(8)]
+    alone = ask(engine, list(range(len(asked))))
+    fresh = pickle.loads(pickle.dumps(engine))
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert all(found == alone for found in pool.map(ask, [fresh] * 8, orders))
+    finally:
+        sys.setswitchinterval(switch)
+    assert len(asked) > 100
+
+
+@contextmanager
+def collecting() -> Iterator[None]:
+    """Garbage is collected often, and calls somebody back, as monitors of an app ask for; threads take quick turns."""
+
+    def called_back(*_: object) -> None:
+        for _turn in range(20):
+            pass
+
+    often, switch = gc.get_threshold(), sys.getswitchinterval()
+    gc.callbacks.append(called_back)
+    gc.set_threshold(50)
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(switch)
+        gc.set_threshold(*often)
+        gc.callbacks.remove(called_back)
+
+
+def test_threads_compile_side_by_side() -> None:
+    """The program over records is compiled when it is first asked for, and an app may load an engine meanwhile."""
+    lines = ["def f(a):", *["    x = ((a + 1) * [a, {'k': a.b.c(a)}])[0]"] * 400]
+    with collecting(), ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: compile_lines(lines, [(1, 1, 1)] * len(lines), "f"), range(60)))
+    assert len(set(made)) == 1
 
 
 def test_processes_share_its_texts(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,15 @@ def test_redact_leaves_no_address_behind() -> None:
     assert rules("test", "postino.yml").exit_code == 0
 
 
+def test_names_that_are_not_utf8_are_written_with_escapes() -> None:
+    name, folder = os.fsdecode(b"b\xff.json"), os.fsdecode(b"o\xff")
+    Path(name).write_text(json.dumps(EVENTS))
+    result = rules("new", "postino", "--from", name, "-o", folder)
+    assert result.stdout.startswith("o\\udcff/postino.yml: from 4 items")
+    assert "b\\udcff.json" in (Path(folder) / "postino/samples.yml").read_text()
+    assert rules("test", f"{folder}/postino.yml").exit_code == 0
+
+
 @pytest.mark.parametrize("there", ["postino.yml", "postino/samples.yml"])
 def test_nothing_is_overwritten(there: str) -> None:
     Path(there).parent.mkdir(exist_ok=True)
@@ -212,6 +222,9 @@ def drafted(*items: dict[str, Any], app: str = APP) -> None:
         ({"event": "unsubscribe"}, ["emit: opt-out"]),
         ({"event": "unsubscribe", "list_id": 7},
          ["# TODO list_unsubscribe, if it is about one list: text(list_id)", "emit: opt-out"]),
+        *(({"event": "unsubscribe", name: "n"},
+           [f"# TODO list_unsubscribe, if it is about one list: text({name})", "emit: opt-out"])
+          for name in ("newsletter_list_id", "suppressionGroupId", "stream", "topic")),
         ({"event": "proxy_open"}, ["ignore: opened by a machine, not by a person"]),
         ({"event": "sent"},
          ["# TODO emit delivery, if the provider means that the receiving side has accepted it",

@@ -13,9 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rulesengine.cli import main
+from rulesengine.codes import BY_NUMBER
 from rulesengine.flows import HOUR, OTHERS, Flows, Step
-from rulesengine.page import Report, Row, render_page
+from rulesengine.page import Report, Row, render_page, report_of
 from rulesengine.sankey import Flow, picture
+from rulesengine.tally import Problem, Seen, Source, Tally
 
 APP = "channel: {type: email, metrics: {engagement: [open], reachability: [hard_bounce, soft_bounce]}}\n"
 MAPPING = """\
@@ -109,6 +111,37 @@ def test_nothing_of_a_payload_is_markup() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "table kind &#x27;&lt;b&gt;new&lt;/b&gt;&#x27;" in page
     assert "a@example.com" not in page
+
+
+def test_no_address_is_on_the_page(folder: Path) -> None:
+    items = [
+        {"event": "open", "email": email, "ts": ts}
+        for email, ts in [("ann@corp.test", START), ("bob@corp.test", START), ("a", "at eve@corp.test"), ("a", "7 Elm")]
+    ]
+    items += [{"event": name, "email": "a"} for name in ("mail to cy@corp.test", "di%40corp.test", "+44 7700 900123")]
+    items += [{"event": "bounce", "email": "a", "ts": START, "kind": f"550 <{n}@corp.test>"} for n in ("flo", "x" * 80)]
+    items += [{"event": "bounce", "email": "a", "ts": START, "kind": "447700900123"}, {"event": "error 131026"}]
+    (folder / "in.json").write_text(json.dumps(items))
+    apply("in.json")
+    page = Path("page.html").read_text()
+    shown = re.findall("corp|ann@|bob@|eve@|Elm|cy@|di%|7700|flo@|xxx", page.partition("<body>")[2])
+    assert shown == []
+    assert "event &#x27;mail to &lt;address&gt;&#x27;" in page
+    assert "event &#x27;&lt;number&gt;&#x27;" in page
+    assert "event &#x27;error 131026&#x27;" in page
+    assert "table kind &#x27;550 &lt;&lt;address&gt;&gt;&#x27;" in page
+
+
+def test_faults_of_a_kind_and_a_place_are_one_row() -> None:
+    tally = Tally()
+    for number, message in enumerate(("no number: 'a'", "no number: 'b'")):
+        tally.problems[Problem("E506", message, "m.yml:1:1")] = Seen(2, Source("in.json", None, number))
+    tally.problems[Problem("E506", "no number: 'a'", "m.yml:2:1")] = Seen(5, Source("in.json", None, 7))
+    title = BY_NUMBER["E506"].title
+    assert report_of(tally, "t").problems == [
+        Row(5, ("E506", title, "m.yml:2:1", "in.json item 7")),
+        Row(4, ("E506", title, "m.yml:1:1", "in.json item 0")),
+    ]
 
 
 def test_the_page_is_no_input_and_no_other_output(folder: Path) -> None:

@@ -447,6 +447,22 @@ def test_a_pipe_is_read_once_and_needs_a_name_for_what_is_left(folder: Path) -> 
     assert len(done.stdout.splitlines()) == 1
 
 
+def test_of_a_folder_what_a_file_left_is_not_run_beside_it(folder: Path) -> None:
+    line, *_ = rejected(folder, item("clicked"))
+    (folder / "m.yml").write_text(mend(Case({})))
+    (folder / "many").mkdir()
+    for name in ("a.ndjson", "a.left.ndjson", "a.left.left.ndjson.gz", "b.left.ndjson"):
+        (folder / "many" / name).write_bytes(gzip.compress(line) if name.endswith(".gz") else line)
+    result = rules("retry", "many", status=0)
+    assert len(result.stdout.splitlines()) == 2
+    told = [one.split(",")[0] for one in result.stderr.splitlines() if one.startswith("left out")]
+    assert told == ["left out: many/a.left.left.ndjson.gz", "left out: many/a.left.ndjson"]
+    (folder / "many" / "a.ndjson").unlink()
+    result = rules("retry", "many", status=0)
+    assert len(result.stdout.splitlines()) == 2
+    assert "many/a.left.left.ndjson.gz, a retry of many/a.left.* left it" in result.stderr
+
+
 def test_lines_of_several_mappings_go_to_their_own(folder: Path) -> None:
     """One of them comes with the package, and its lines name it as the command line does."""
     (folder / "app.yml").write_text((Path(__file__).parent.parent / "mappings/apps/email.yml").read_text())
@@ -476,7 +492,14 @@ def test_lines_of_several_mappings_go_to_their_own(folder: Path) -> None:
         (("r.ndjson", "--rejects", "r.ndjson"), 2, "would overwrite"),
         (("r.ndjson", "-o", "r.left.ndjson"), 2, "would overwrite"),
         (("r.ndjson", "--mapping", "m.yml", "-o", "m.yml"), 2, "would overwrite"),
+        (("r.ndjson", "--rejects", "-"), 2, "the events, --rejects - would mix on standard output"),
+        (("r.ndjson", "-o", "-", "--summary", "-"), 2, "--output -, --summary - would mix on standard output"),
         (("gone.ndjson",), 2, "gone.ndjson:1 is from the mapping gone.yml, which is not there: name it with --mapping"),
+        (
+            ("odd.ndjson",),
+            2,
+            "m\\xff.yml, which is not there (the name is no UTF-8, and stands there with escapes)",
+        ),
         (("cut.ndjson.gz",), 1, "cut off: it ends in the middle of its data; nothing was written"),
         (("r.ndjson", "--mapping", "bad.yml"), 1, "error E202"),
     ],
@@ -488,6 +511,7 @@ def test_what_stops_a_retry_leaves_everything_as_it_was(
     (folder / "empty").mkdir()
     (folder / "bad.yml").write_text("mapping: 1\n")
     (folder / "gone.ndjson").write_bytes(changed(line, mapping={"file": "gone.yml", "sha256": "0"}))
+    (folder / "odd.ndjson").write_bytes(changed(line, mapping={"file": "m\\xff.yml", "sha256": "0"}))
     (folder / "cut.ndjson.gz").write_bytes(gzip.compress(line * 9)[:-9])
     before = {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
     result = rules("retry", *arguments, status=status)

@@ -187,6 +187,7 @@ def test_every_character_of_a_literal_block_is_found(lines: list[str]) -> None:
         ("? [a]\n: b\n", "E114", 1, 3),
         ("on: a\n", "E105", 1, 1),
         (b"a: \xff\n", "E102", 1, 4),
+        (b"\xef\xbb\xbfa: \xff\n", "E102", 1, 4),
         ("a: b\x01c\n", "E103", 1, 5),
         ("\ta: 1\n", "E103", 1, 1),
         (b"x" * (MAX_BYTES + 1), "E112", 1, 1),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from rulesengine import Engine
 from rulesengine.explaining.reports import Mask, as_data, as_line, as_text, redacting
+from rulesengine.loading import File
 from rulesengine.tally import Source
 from tests import cases
-from tests.conftest import engine_of, item_of
+from tests.conftest import engine_of, files_of, item_of
 
 MAPPING = """\
 mapping: 1
@@ -284,6 +286,16 @@ def test_the_data_of_an_event() -> None:
     assert fields["data.at"]["value"] == 1
     assert [step["text"] for step in fields["data.at"]["steps"]] == ["at", "abs(at)"]
     assert data["rule"]["when"] == "type == 'bounced'"
+
+
+def test_a_name_that_is_not_utf8_changes_no_value() -> None:
+    files = replace(files_of(MAPPING), mappings=(File("m\udcff.yml", MAPPING.encode()),))
+    body = {"entry": {"changes": item_of(type="opened", at=1, note="a")}}
+    (told,) = Engine(files).why("test", body)
+    data = json.loads(as_line(told, "test", Source("a\udcff.json", None, 0)))
+    assert (data["file"], data["rule"]["place"]["file"]) == ("a\\xff.json", "m\\xff.yml")
+    fields = {one["name"]: one["value"] for one in data["emissions"][0]["fields"]}
+    assert fields["data.note"] == "a"
 
 
 def test_what_json_cannot_hold_is_told_as_text() -> None:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from typing import BinaryIO
 
 import click
 
 from rulesengine import stream
-from rulesengine.commands.common import FAILED, app_options, load, progress_over, provider_of, request_of
+from rulesengine.checkpoints import Run, resumable
+from rulesengine.commands.common import (
+    FAILED,
+    app_options,
+    load,
+    progress_over,
+    provider_of,
+    request_of,
+    standard_input,
+)
 from rulesengine.commands.completion import files, mappings, providers
 from rulesengine.commands.runs import ending_well, refuse_overwriting, report, write_summary
 from rulesengine.engine import Engine
-from rulesengine.errors import WorkerKilled
+from rulesengine.errors import CheckpointRefused, WorkerKilled
 from rulesengine.files import payload_files
-from rulesengine.output import Outputs, outputs
+from rulesengine.output import outputs
 from rulesengine.payloads import FORMATS, Limits
-from rulesengine.stream import Chunk, Task
+from rulesengine.stream import Chunk, Mark, Task
 from rulesengine.tally import MOST_KINDS, Tally
 
 
@@ -48,6 +56,8 @@ from rulesengine.tally import MOST_KINDS, Tally
     shell_complete=files,
     help="Write a page on the run to FILE (.html): flow, time, what is not mapped. Takes longer.",
 )
+@click.option("--checkpoint", metavar="FILE", shell_complete=files,
+              help="Keep in FILE how far the run is: killed, the same command goes on from there.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Read payloads as this, whatever the mapping says.")
 @click.option("--provider", shell_complete=providers, help="Which mapping of a folder the payloads are for.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes to use.")
@@ -64,6 +74,7 @@ def command(
     rejects: str | None,
     summary: str | None,
     page: str | None,
+    checkpoint: str | None,
     form: str | None,
     provider: str | None,
     jobs: int,
@@ -83,52 +94,81 @@ def command(
     """
     inputs = [mapping] if os.path.isfile(mapping) else []
     inputs += [app, *(file for path in payloads for file in payload_files(path))]
-    refuse_overwriting(inputs, {"--output": output, "--rejects": rejects, "--summary": summary, "--report": page})
+    written = {"--output": output, "--rejects": rejects, "--summary": summary, "--report": page}
+    refuse_overwriting(inputs, {**written, "--checkpoint": checkpoint})
     with ending_well():
         engine = load(mapping, app, vocabulary, Limits(body_bytes=max_body * 2**20))
-        tasks = stream.tasks_for(
-            engine,
-            payloads,
-            provider_of=provider_of(engine.providers, provider),
-            form=form,
-            request=request_of(received_at),
-            keep_rejects=rejects is not None,
-            watched=page is not None,
+        tasks = list(
+            stream.tasks_for(
+                engine,
+                payloads,
+                provider_of=provider_of(engine.providers, provider),
+                form=form,
+                request=request_of(received_at),
+                keep_rejects=rejects is not None,
+                watched=page is not None,
+            )
         )
-        stdin = sys.stdin.buffer if "-" in payloads else None
-        try:
-            with (
-                progress_over(payloads, "mapping", shows_data=output is None) as progress,
-                outputs(output, rejects, summary, page) as files,
-            ):
-                tally = _write(
-                    _run(engine, list(tasks), jobs, stdin, progress), files, f"{mapping}: {', '.join(payloads)}"
-                )
-        except WorkerKilled as fault:
-            raise click.ClickException(f"{fault}; no output file was written") from None
+        stdin = standard_input() if "-" in payloads else None
+        with (
+            _told(checkpoint),
+            progress_over(payloads, "mapping", shows_data=output is None) as progress,
+            _begun(checkpoint, engine, tasks, list(written.values())) as run,
+        ):
+            chunks = _chunks(engine, tasks, jobs, stdin, progress, run.start)
+            tally = _write(chunks, run, f"{mapping}: {', '.join(payloads)}")
     report(tally, ("body", "bodies"))
     if tally.rejected or (strict and tally.unmatched):
         raise SystemExit(FAILED)
 
 
-def _run(
-    engine: Engine, tasks: list[Task], jobs: int, stdin: BinaryIO | None, progress: Callable[[int], None] | None
+@contextmanager
+def _told(checkpoint: str | None) -> Iterator[None]:
+    """What ends a run before its time, in a line that says how to go on."""
+    again = "" if checkpoint is None else f"; the same command goes on from {checkpoint}"
+    try:
+        yield
+    except WorkerKilled as fault:
+        raise click.ClickException(f"{fault}; no output file was written{again}") from None
+    except CheckpointRefused as fault:
+        raise click.UsageError(str(fault)) from None
+
+
+@contextmanager
+def _begun(checkpoint: str | None, engine: Engine, tasks: list[Task], written: list[str | None]) -> Iterator[Run]:
+    """A run, at its beginning or where it stood."""
+    if checkpoint is None:
+        with outputs(*written) as files:
+            yield Run(files, Tally(limit=MOST_KINDS))
+        return
+    with resumable(checkpoint, engine, tasks, *written) as run:
+        yield run
+
+
+def _chunks(
+    engine: Engine,
+    tasks: list[Task],
+    jobs: int,
+    stdin: BinaryIO | None,
+    progress: Callable[[int], None] | None,
+    start: Mark,
 ) -> Generator[Chunk, None, None]:
     if jobs == 1:
-        return stream.run(engine, tasks, stdin=stdin, progress=progress)
+        return stream.run(engine, tasks, stdin=stdin, progress=progress, start=start)
     from rulesengine.processes import run_in_processes  # a run in one process need not wait for multiprocessing
 
-    return run_in_processes(engine, tasks, jobs, stdin=stdin, progress=progress)
+    return run_in_processes(engine, tasks, jobs, stdin=stdin, progress=progress, start=start)
 
 
-def _write(chunks: Generator[Chunk, None, None], files: Outputs, title: str) -> Tally:
-    tally = Tally(limit=MOST_KINDS)
+def _write(chunks: Generator[Chunk, None, None], run: Run, title: str) -> Tally:
+    files, tally = run.outputs, run.tally
     with closing(chunks):  # before the files are: their clean-up may wait for processes
         for chunk in chunks:
             files.events.write(chunk.events)
             if files.rejects is not None:
                 files.rejects.write(chunk.reject_lines)
             tally.add(chunk.tally)
+            run.reached(chunk.mark)
     write_summary(files.summary, tally.as_dict())
     if files.report is not None:
         from rulesengine.page import render_page, report_of  # few runs want a page

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import Any, BinaryIO, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -42,6 +42,13 @@ def app_options(command: _F) -> _F:
 def counted(number: int, word: str, many: str = "") -> str:
     """`1 error`, `2 errors`; `many` is the plural where it is not made with s."""
     return f"{number} {word if number == 1 else many or word + 's'}"
+
+
+def standard_input() -> BinaryIO:
+    """Standard input as bytes; ends the program with 2 when it is closed."""
+    if sys.stdin is None:
+        raise click.UsageError("standard input is closed: name a file in place of -")
+    return sys.stdin.buffer
 
 
 def style_for(stream: TextIO, color: str = "auto") -> Style:

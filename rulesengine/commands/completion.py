@@ -5,7 +5,7 @@ Each function is the `shell_complete` of parameters. `CompletionItem`s of type `
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from click import Context, Parameter
 from click.shell_completion import CompletionItem
@@ -21,12 +21,17 @@ Items = list[CompletionItem]
 
 def files(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
     """Any file."""
-    return [CompletionItem(incomplete, type="file")]
+    return [CompletionItem(incomplete if _is_utf8(incomplete) else "", type="file")]
 
 
 def folders(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
     """Any folder."""
-    return [CompletionItem(incomplete, type="dir")]
+    return [CompletionItem(incomplete if _is_utf8(incomplete) else "", type="dir")]
+
+
+def _is_utf8(name: str) -> bool:
+    """Whether a shell can be told the name: in others bytes that are no UTF-8 stand as half of a surrogate pair."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def mappings(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
@@ -35,7 +40,7 @@ def mappings(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
     A shell lists its own files or what it is given: bash never does both.
     """
     named = [path.stem for path in bundled_mappings() if path.stem.startswith(incomplete)]
-    here = [path.name for path in Path().iterdir() if is_mapping(path.name) and path.name.startswith(incomplete)]
+    here = [name for name in os.listdir() if is_mapping(name) and name.startswith(incomplete) and _is_utf8(name)]
     return [CompletionItem(name) for name in sorted([*named, *here])] if named else files(_ctx, _param, incomplete)
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import click
 
-from rulesengine.commands.common import FAILED, USAGE, app_options, fail, progress_over, provider_of, request_of
+from rulesengine.commands.common import (
+    FAILED,
+    USAGE,
+    app_options,
+    fail,
+    progress_over,
+    provider_of,
+    request_of,
+    standard_input,
+)
 from rulesengine.commands.completion import files, mappings, providers
 from rulesengine.comparing.changes import Changes
 from rulesengine.comparing.reports import as_data, as_lines, unread_lines
@@ -147,7 +155,7 @@ def _compare_files(
     """Compare over payload files."""
     known, versions_of = _pairs(engines, provider)
     named = provider_of(known, provider)
-    stdin = sys.stdin.buffer if "-" in payloads else None
+    stdin = standard_input() if "-" in payloads else None
     with progress_over(payloads, "comparing", shows_data=False) as progress:
         for file in (file for path in payloads for file in payload_files(path) or [path]):
             versions = versions_of(named(file))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import click
 
 from rulesengine import loading
 from rulesengine.app import App
-from rulesengine.commands.common import FAILED, app_options, counted, fail, gather
+from rulesengine.commands.common import FAILED, app_options, counted, fail, gather, standard_input
 from rulesengine.commands.completion import files, folders, providers
 from rulesengine.diagnostics import has_errors, printable
 from rulesengine.drafting.drafts import Draft, make_draft, with_made_up_people
@@ -77,9 +76,10 @@ def command(
     specimens = _read_bodies([*first, *more], form)
     bodies = with_made_up_people(specimens.bodies) if redact else specimens.bodies
     draft = make_draft(provider, files, declared, bodies, str(mapping_file))
-    _write(mapping_file, draft.mapping)
+    mapping, samples = draft.mapping.encode(), draft.samples.encode()  # both, before anything is written
+    _write(mapping_file, mapping)
     if draft.cases:
-        _write(samples_file, draft.samples)
+        _write(samples_file, samples)
     _report(draft, len(bodies), mapping_file, samples_file)
     _say_what_is_next(draft, mapping_file, app, vocabulary, redact=redact)
     if specimens.faults:
@@ -103,7 +103,7 @@ def _read_app(app: str, vocabulary: str | None) -> tuple[Files, App]:
 
 def _read_bodies(paths: Sequence[str], form: str | None) -> Specimens:
     """The sample bodies; what cannot be read is told, and the end of the program if that is all."""
-    found = read_specimens(paths, form, sys.stdin.buffer if "-" in paths else None)
+    found = read_specimens(paths, form, standard_input() if "-" in paths else None)
     for fault in found.faults[:_FAULTS_SHOWN]:
         click.echo(printable(fault), err=True)
     if len(found.faults) > _FAULTS_SHOWN:
@@ -116,20 +116,20 @@ def _read_bodies(paths: Sequence[str], form: str | None) -> Specimens:
     return found
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, text: bytes) -> None:
     os.makedirs(file.parent, exist_ok=True)
     with writing(str(file)) as stream:
-        stream.write(text.encode())
+        stream.write(text)
 
 
 def _report(draft: Draft, bodies: int, mapping_file: Path, samples_file: Path) -> None:
     found = f"{counted(len(draft.found.items), 'item')} in {counted(bodies, 'body', 'bodies')}"
     outcomes = ", ".join(f"{number} {name}" for name, number in draft.counts.items())
-    click.echo(f"{mapping_file}: from {found}; of these now {outcomes}")
+    click.echo(f"{printable(str(mapping_file))}: from {found}; of these now {outcomes}")
     for line in overview(draft.found, draft.formats):
         click.echo(line)
     if draft.cases:
-        click.echo(f"{samples_file}: {counted(len(draft.cases), 'case')}")
+        click.echo(f"{printable(str(samples_file))}: {counted(len(draft.cases), 'case')}")
 
 
 def _say_what_is_next(draft: Draft, mapping_file: Path, app: str, vocabulary: str | None, *, redact: bool) -> None:
@@ -142,4 +142,5 @@ def _say_what_is_next(draft: Draft, mapping_file: Path, app: str, vocabulary: st
         if value != default
     )  # fmt: skip
     click.echo(f"left to do: {counted(todos_in(draft.mapping), 'TODO')}, then")
-    click.echo(f"  rules check {mapping_file}{options}\n  rules test {mapping_file}{options}")
+    for verb in ("check", "test"):
+        click.echo(printable(f"  rules {verb} {mapping_file}{options}"))

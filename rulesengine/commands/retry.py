@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from tempfile import TemporaryFile
@@ -15,7 +14,7 @@ import click
 
 from rulesengine import codes
 from rulesengine.bundled import bundled_mapping
-from rulesengine.commands.common import FAILED, app_options, counted, load
+from rulesengine.commands.common import FAILED, app_options, counted, load, standard_input
 from rulesengine.commands.completion import files, mappings
 from rulesengine.commands.runs import ending_well, refuse_overwriting, report, write_summary
 from rulesengine.diagnostics import listed, printable
@@ -30,6 +29,7 @@ from rulesengine.tally import MOST_KINDS, Tally
 # A line has a body in it, of which each character may be an escape, and the item besides.
 _LIMITS = Limits(body_bytes=16 * DEFAULT_LIMITS.body_bytes)
 _KEPT_SHOWN = 20
+_ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
 _SUFFIX = re.compile(r"(\.(json|ndjson|jsonl|txt))?(\.gz)?$", re.I)
 
 
@@ -118,7 +118,28 @@ def _files(rejects: str) -> list[str]:
         raise click.UsageError(f"cannot read {rejects}: no such file or folder")
     if not found:
         raise click.UsageError(f"{rejects}: the folder has no file of rejects (.json .ndjson .jsonl .txt)")
-    return found
+    return _without_left(found) if os.path.isdir(rejects) else found
+
+
+def _without_left(files: Sequence[str]) -> list[str]:
+    """The files but those of what another of them left, whose items are in that one too."""
+    names = {_stem(file) for file in files}
+    kept = [file for file in files if _retried(file) not in names]
+    for file in files:
+        if file not in kept:
+            why = f"a retry of {_retried(file)}.* left it: once the events of that are sent, delete that"
+            click.echo(printable(f"left out: {file}, {why}"), err=True)
+    return kept
+
+
+def _retried(file: str) -> str | None:
+    """The name of the file that one holds the rest of, if it is called so."""
+    stem = _stem(file)
+    return stem.removesuffix(".left") if stem.endswith(".left") else None
+
+
+def _stem(path: str) -> str:
+    return _SUFFIX.sub("", path, count=1)
 
 
 def _beside(rejects: str) -> str:
@@ -132,7 +153,7 @@ def _beside(rejects: str) -> str:
 
 
 def _stream(path: str) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb")
+    return nullcontext(standard_input()) if path == "-" else open(path, "rb")
 
 
 class _Input(NamedTuple):
@@ -210,5 +231,8 @@ def _file(is_bundled: bool, name: str, where: str) -> str:
     """The file of the mapping that a line names."""
     found = bundled_mapping(name) if is_bundled else name
     if found is None or not os.path.exists(found):
-        raise click.UsageError(f"{where} is from the mapping {name}, which is not there: name it with --mapping")
+        escapes = " (the name is no UTF-8, and stands there with escapes)" if _ESCAPED.search(name) else ""
+        raise click.UsageError(
+            f"{where} is from the mapping {name}, which is not there{escapes}: name it with --mapping"
+        )
     return str(found)

@@ -8,28 +8,42 @@ import signal
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from rulesengine.commands.common import FAILED, counted
-from rulesengine.diagnostics import printable
-from rulesengine.output import same_file
+from rulesengine.diagnostics import listed, printable
+from rulesengine.output import Sink, same_file
 from rulesengine.tally import Tally
 
+_EVENTS = "--output"
 _PROBLEMS_SHOWN = 20
 _UNMAPPED_SHOWN = 10
 _TERMINATED = 128 + signal.SIGTERM
 
 
 def refuse_overwriting(inputs: Iterable[str], outputs: Mapping[str, str | None]) -> None:
-    """An output that is an input, or the same as another output, would lose what is there: wrong usage."""
+    """An output that is an input, or the same as another output, would lose what is there: wrong usage.
+
+    Standard output is one place, where events go unless `--output` names another.
+    """
+    on_stdout = [name for name, path in outputs.items() if path == "-" or (path is None and name == _EVENTS)]
+    if len(on_stdout) > 1:
+        raise click.UsageError(
+            f"{listed(_called(name, outputs) for name in on_stdout)} would mix on standard output: "
+            "name a file for all but one"
+        )
     given = {name: path for name, path in outputs.items() if path is not None and path != "-"}
     kept = list(inputs)
     for name, path in given.items():
         if any(same_file(path, other) for other in kept):
             raise click.UsageError(f"{name} {path} would overwrite an input or another output")
         kept.append(path)
+
+
+def _called(name: str, outputs: Mapping[str, str | None]) -> str:
+    return "the events" if name == _EVENTS and outputs[name] is None else f"{name} -"
 
 
 @contextmanager
@@ -48,7 +62,7 @@ def _leave_pipe() -> NoReturn:
     raise SystemExit(FAILED)
 
 
-def write_summary(file: BinaryIO | None, counts: Mapping[str, Any]) -> None:
+def write_summary(file: Sink | None, counts: Mapping[str, Any]) -> None:
     """Write the counts as JSON, if they are wanted."""
     if file is not None:
         file.write(json.dumps(counts, indent=2).encode() + b"\n")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 
 import click
 
 from rulesengine import stream
-from rulesengine.commands.common import FAILED, app_options, load, provider_of, request_of
+from rulesengine.commands.common import FAILED, app_options, load, provider_of, request_of, standard_input
 from rulesengine.commands.completion import files, mappings, providers
 from rulesengine.engine import Engine
 from rulesengine.explaining import stream as why_stream
@@ -74,7 +73,7 @@ def command(
         request=request_of(received_at),
         keep_rejects=False,
     )
-    stdin = sys.stdin.buffer if "-" in payloads else None
+    stdin = standard_input() if "-" in payloads else None
     masks = {name: redacting(engine.program(name).mapping) if redact else None for name in engine.providers}
     most, told, has_rejected = -1, 0, False
     with writing(None) as output:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rulesengine.app import App
+from rulesengine.diagnostics import printable
 from rulesengine.drafting.inference import Inference, infer
 from rulesengine.drafting.redaction import redacted
 from rulesengine.drafting.scaffold import mapping_text, scalar
@@ -134,7 +135,7 @@ def _case(engine: Engine, provider: str, body: Specimen, items: _Items) -> str |
 def _about(body: Specimen, items: _Items) -> str:
     every = list(dict.fromkeys(name for name, _ in items if name))
     told = ", ".join(every[:_NAMES]) + (f" and {len(every) - _NAMES} more" if len(every) > _NAMES else "")
-    return f"{told or 'no event'} ({os.path.basename(body.source)})"
+    return f"{told or 'no event'} ({printable(os.path.basename(body.source))})"
 
 
 def _as_data(body: Specimen) -> str | None:

@@ -86,7 +86,11 @@ REASON = _weights(
     w80="description message response error details diagnostic error_text error_description raw_reason status_reason",
     w60="error_code code err_code smtp_code reply response_code",
 )
-LIST_ID = _weights(w100="list_id list.id asm_group_id group_id unsubscribe_group_id mailing_list_id", w60="list topic")
+LIST_ID = _weights(
+    w100="list_id list.id asm_group_id group_id unsubscribe_group_id mailing_list_id",
+    w60="list topic stream message_stream",
+)
+LIST_ENDINGS = ("listid", "groupid")
 CLASS = _weights(
     w100="bounce_type bounce_class bounce_classification bounce_category severity type class classification",
     w80="category sub_type bounce_sub_type reason code error_code status_code status bounce.type",

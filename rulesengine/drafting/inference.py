@@ -148,9 +148,15 @@ def _kind(name: str, count: int, items: Sequence[Item], event: Finding | None) -
         classes=_classes(fields, of) if reading.question else None,
         url=find_named(links, of, hints.URL) if reading.metric == "click" else None,
         reason=find_named(fields, of, hints.REASON),
-        list_id=find_named(fields, of, hints.LIST_ID, lambda found: f"text({either(found)})"),
+        list_id=find_named(fields, of, _list_names(fields), lambda found: f"text({either(found)})"),
         deciding=tuple(_deciding(fields)) if reading.question else (),
     )
+
+
+def _list_names(fields: Sequence[Field]) -> dict[str, float]:
+    """What a field of a list may be called, those of these fields included that end so: `newsletter_list_id`."""
+    ending = (name for field in fields for name in field.names[-1:] if name.endswith(hints.LIST_ENDINGS))
+    return {**dict.fromkeys(ending, 0.8), **hints.LIST_ID}
 
 
 def _classing(fields: Sequence[Field]) -> Iterator[tuple[Field, Counter[str]]]:

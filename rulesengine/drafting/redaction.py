@@ -23,6 +23,8 @@ from rulesengine.payloads import decode
 # Also as it stands in the query of a URL.
 _EMAIL = re.compile(r"[^\s<>()\[\],;:\"'\\@=|/?&]+?(@|%40)[\w-]+(?:\.[\w-]+)*")
 _IP = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w.])")
+_WITH_AT = re.compile(r"[^\s<>\"']*(?:@|%40)[^\s<>\"']*")
+_LONG_NUMBER = re.compile(r"(?<!\w)\+?\(?[0-9][0-9 ().-]{5,18}[0-9](?!\w)")
 _DIGITS = re.compile(r"[^0-9]")
 _SHORTEST_NAME = 3
 
@@ -32,6 +34,12 @@ def redacted(bodies: Sequence[Any]) -> list[Any]:
     opened = [_opened(body) for body in bodies]
     people = _Redaction(opened)
     return [people.of(body) for body in opened]
+
+
+def without_addresses(text: str) -> str:
+    """A text with `<address>` for what has an @, `<number>` for what may be a phone number or an IP address."""
+    text = _WITH_AT.sub("<address>", text)
+    return _LONG_NUMBER.sub(lambda found: "<number>" if is_phone(found[0]) else found[0], text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from rulesengine.explaining.derivation import Derivation, Part, Step, is_path
 from rulesengine.explaining.why import EMITTED, Emitted, Explanation, Level, Nearest, Tried
 from rulesengine.jmes import parse
 from rulesengine.payloads import encode_line
+from rulesengine.rejects import escaped
 from rulesengine.tally import Source
 
 # Gives a value that may be told as it is, and a text such as `<text of 15>` for any other.
@@ -232,7 +233,7 @@ def as_data(told: Explanation, mask: Mask | None = None) -> dict[str, Any]:
 
 
 def _place(place: Place | None) -> dict[str, Any] | None:
-    return {"file": place.file, "line": place.line, "column": place.column} if place is not None else None
+    return {"file": escaped(place.file), "line": place.line, "column": place.column} if place is not None else None
 
 
 def _tried(one: Tried, mask: Mask | None) -> dict[str, Any]:
@@ -307,8 +308,8 @@ def _emitted_data(one: Emitted, mask: Mask | None) -> dict[str, Any]:
 
 def as_line(told: Explanation, provider: str, source: Source, mask: Mask | None = None) -> bytes:
     """A line of JSON: the explanation, and where its item is from."""
-    head = {"file": source.path, "line": source.line, "provider": provider}
+    head = {"file": escaped(source.path), "line": source.line, "provider": provider}
     try:
         return encode_line({**head, **as_data(told, mask)})
-    except PayloadError:  # a value that goes too deep, or a file's name that is no UTF-8
+    except PayloadError:  # a value that goes too deep
         return json.dumps({**head, **as_data(told, partial(_value, mask=mask))}).encode() + b"\n"
