@@ -148,7 +148,12 @@ def shown(value: object, width: int = 60) -> str:
     if isinstance(value, int) and abs(value) >= 10**30:  # Python refuses to write thousands of digits
         return "10^30 or more" if value > 0 else "-10^30 or less"
     text = _JSON_WORDS[value] if value is None or isinstance(value, bool) else repr(value)
-    return printable(text if len(text) <= width else text[: width - 1] + "…")
+    return printable(shortened(text, width))
+
+
+def shortened(text: str, width: int) -> str:
+    """A text of at most so many characters, the last of them an ellipsis where more was left out."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def printable(text: str) -> str:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rulesengine import loading
 from rulesengine.bodies import sha256
 from rulesengine.codegen import compile_mapping
-from rulesengine.diagnostics import Diagnostic, did_you_mean, has_errors, listed
+from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, has_errors, listed
 from rulesengine.emitting import Target
 from rulesengine.errors import InvalidApp, InvalidMapping, PayloadError, UnknownProvider
 from rulesengine.lean import run_lines, run_list
 from rulesengine.loading import Checked, Files
+from rulesengine.model import Mapping
 from rulesengine.payloads import DEFAULT_LIMITS, FORMATS, Limits, decode
-from rulesengine.program import Program
+from rulesengine.program import ItemFunction, Program
 from rulesengine.running import Result, reject_body, result_of, run_body
 
 if TYPE_CHECKING:
@@ -78,6 +80,24 @@ class Engine:
         if files is None:
             raise invalid(tuple(faults), os.fspath(app))
         return cls(files, limits)
+
+    def noting(
+        self,
+        provider: str,
+        seen: set[Place],
+        *,
+        mapping: Mapping | None = None,
+        around: Callable[[ItemFunction], ItemFunction] | None = None,
+    ) -> Engine:
+        """This engine, with a program for a provider that adds to `seen` what of the mapping runs (see coverage).
+
+        `mapping` is a changed one to try in its place; `around` makes of the function that maps an item the one that is
+        called instead.
+        """
+        program = compile_mapping(mapping or self.program(provider).mapping, self.target, seen=seen)
+        if around is not None:
+            program = replace(program, item=around(program.item), direct=None)
+        return self.with_program(provider, program)
 
     def with_program(self, provider: str, program: Program) -> Engine:
         """This engine, but with another program for a provider: for tools that watch it run, or try a change.

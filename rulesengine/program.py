@@ -24,6 +24,8 @@ IGNORED, UNMATCHED = "ignored", "unmatched"
 ItemFunction = Callable[[Any, Any, Any, Any], Any]
 # What an event is made of: type, action, reachability_update_type, whether it takes a list_id.
 EventSpec = tuple[str, str, str | None, bool]
+# What tells which event it is: type, action, reachability_update_type.
+EventKey = tuple[str, str, str | None]
 IGNORED_ENTRY: EventSpec = ("", "", None, False)
 
 
@@ -109,6 +111,11 @@ class Program:
     def _on_line(self, line: int) -> Spot | None:
         """For want of a column, as under `python -X no_debug_ranges`: the first spot of the line."""
         return next((spot for at, spot in self.spots.items() if at[0] == line), None)
+
+
+def event_key(event: Mapping[str, Any]) -> EventKey:
+    """What tells which event of the vocabulary it is."""
+    return event["type"], event["action"], event["data"].get("reachability_update_type")
 
 
 # -- what the program calls -------------------------------------------------------------------------------------------

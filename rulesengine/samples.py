@@ -32,6 +32,7 @@ from rulesengine.payloads import decode
 from rulesengine.program import Program
 from rulesengine.reach import reached
 from rulesengine.running import Result, items_of, reject_body, run_body
+from rulesengine.testing.cases import case_files, folder_of
 from rulesengine.times import SECONDS_END
 
 Keys = tuple[str, ...]
@@ -61,7 +62,7 @@ def check_samples(engine: Engine, subject: Subject, folder: str) -> tuple[Diagno
 
 def has_cases(subject: Subject) -> bool:
     """Whether there is a folder for cases beside a mapping's file."""
-    return Path(subject.mapping.file).with_suffix("").is_dir()
+    return folder_of(subject.mapping.file).is_dir()
 
 
 def check_cases(engine: Engine, subject: Subject) -> tuple[Diagnostic, ...]:
@@ -70,16 +71,16 @@ def check_cases(engine: Engine, subject: Subject) -> tuple[Diagnostic, ...]:
     program = engine.program(provider)
     samples = [
         Sample(item, parent, body)
-        for body in _case_bodies(engine, provider, Path(subject.mapping.file).with_suffix(""))
+        for body in _case_bodies(engine, provider, subject.mapping.file)
         for item, parent in items_of(program, body)
     ]
     ignored = _ignored(subject)
     return in_order([*_paths(subject, samples), *_unseen(subject, program, samples, ignored)])
 
 
-def _case_bodies(engine: Engine, provider: str, folder: Path) -> Iterator[Any]:
+def _case_bodies(engine: Engine, provider: str, mapping: str) -> Iterator[Any]:
     """The decoded bodies of cases; what is no case, or no body, is no sample."""
-    for file in sorted(folder.glob("*.yml")) if folder.is_dir() else ():
+    for file in case_files(mapping):
         root, _ = source.read(str(file), file.read_bytes())
         cases = root.get("cases") if root is not None else None
         for case in cases.data if cases is not None and isinstance(cases.data, list) else ():

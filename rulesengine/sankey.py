@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from rulesengine.diagnostics import shortened
+
 WIDTH, BAR, GAP, LEAST = 1160, 12, 10, 1.5  # in pixels: the picture, a thing, the space between two, the thinnest band
 _LABEL = 28  # characters
 
@@ -130,7 +132,7 @@ def _things(columns: Sequence[Sequence[Node]]) -> Iterator[str]:
         told = escape(f"{node.name}: {node.count:,}")
         box = f'x="{x:.1f}" y="{node.y:.1f}" width="{BAR}" height="{node.height:.1f}"'
         yield f"<rect {box}><title>{told}</title></rect>"
-        label = escape(node.name if len(node.name) <= _LABEL else f"{node.name[: _LABEL - 1]}…")
+        label = escape(shortened(node.name, _LABEL))
         count = f' <tspan class="count">{node.count:,}</tspan>' if node.column in (0, last) else ""
         yield f'<text x="{at:.1f}" y="{middle:.1f}" text-anchor="{anchor}"><title>{told}</title>{label}{count}</text>'
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
-from rulesengine.diagnostics import shown
+from rulesengine.diagnostics import shortened, shown
 from rulesengine.flows import Flows
+from rulesengine.program import event_key
 from rulesengine.running import Outcome, Result
 
 # Faults and values that a run keeps apart, unless said otherwise.
@@ -158,8 +159,7 @@ def _as_text(value: Any) -> str | None:
     """A value as it is kept: text of bounded length, None for null."""
     if value is None:
         return None
-    text = value if isinstance(value, str) else shown(value)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+    return shortened(value if isinstance(value, str) else shown(value), _LONGEST_VALUE)
 
 
 def by_event(events: Sequence[Any]) -> Counter[str]:
@@ -167,12 +167,12 @@ def by_event(events: Sequence[Any]) -> Counter[str]:
     found: Counter[str] = Counter()
     classes: Counter[Any] = Counter(map(type, events))
     if classes.pop(dict, 0):
-        found.update(_kind_of(one) for one in events if type(one) is dict)
+        found.update(kind_of(one) for one in events if type(one) is dict)
     for one, count in classes.items():
         found[one.kind] += count
     return found
 
 
-def _kind_of(event: dict[str, Any]) -> str:
-    update = event["data"].get("reachability_update_type")
-    return "/".join(filter(None, (event["type"], event["action"], update)))
+def kind_of(event: dict[str, Any]) -> str:
+    """What an event is counted under: type/action[/reachability_update_type]."""
+    return "/".join(filter(None, event_key(event)))

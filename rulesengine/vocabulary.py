@@ -62,6 +62,10 @@ class Vocabulary:
                 return metric
         return None
 
+    def names(self, channel: str) -> dict[tuple[str, str, str | None], str]:
+        """The metrics by type, action and update type of their events in an app of this channel type."""
+        return {(one.event_type(channel), one.action, one.update): one.name for one in self.metrics.values()}
+
     def is_messaging(self, identifier: str) -> bool:
         """Whether messages can be sent to an identifier of this name."""
         return identifier in self.messaging_names or identifier.endswith(self.messaging_suffixes)

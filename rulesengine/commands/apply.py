@@ -15,10 +15,12 @@ from rulesengine.commands.common import (
     FAILED,
     app_options,
     load,
+    output_option,
     progress_over,
     provider_of,
     request_of,
     standard_input,
+    summary_option,
 )
 from rulesengine.commands.completion import files, mappings, providers
 from rulesengine.commands.runs import ending_well, refuse_overwriting, report, write_summary
@@ -35,20 +37,14 @@ from rulesengine.tally import MOST_KINDS, Tally
 @click.argument("mapping", shell_complete=mappings)
 @click.argument("payloads", nargs=-1, required=True, metavar="PAYLOAD...", shell_complete=files)
 @app_options
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    shell_complete=files,
-    help="Write events to FILE (.gz is packed) instead of standard output.",
-)
+@output_option
 @click.option(
     "--rejects",
     metavar="FILE",
     shell_complete=files,
     help="Write unmatched and rejected items to FILE, whole, one a line.",
 )
-@click.option("--summary", metavar="FILE", shell_complete=files, help="Write the counts to FILE as JSON.")
+@summary_option
 @click.option(
     "--report",
     "page",

@@ -39,6 +39,18 @@ def app_options(command: _F) -> _F:
     return app(vocabulary(command))
 
 
+def output_option(command: _F) -> _F:
+    """`-o`, of the verbs that make events."""
+    text = "Write events to FILE (.gz is packed) instead of standard output."
+    return click.option("-o", "--output", metavar="FILE", shell_complete=files, help=text)(command)
+
+
+def summary_option(command: _F) -> _F:
+    """`--summary`, of the same."""
+    text = "Write the counts to FILE as JSON."
+    return click.option("--summary", metavar="FILE", shell_complete=files, help=text)(command)
+
+
 def counted(number: int, word: str, many: str = "") -> str:
     """`1 error`, `2 errors`; `many` is the plural where it is not made with s."""
     return f"{number} {word if number == 1 else many or word + 's'}"

@@ -14,7 +14,15 @@ import click
 
 from rulesengine import codes
 from rulesengine.bundled import bundled_mapping
-from rulesengine.commands.common import FAILED, app_options, counted, load, standard_input
+from rulesengine.commands.common import (
+    FAILED,
+    app_options,
+    counted,
+    load,
+    output_option,
+    standard_input,
+    summary_option,
+)
 from rulesengine.commands.completion import files, mappings
 from rulesengine.commands.runs import ending_well, refuse_overwriting, report, write_summary
 from rulesengine.diagnostics import listed, printable
@@ -42,16 +50,10 @@ _SUFFIX = re.compile(r"(\.(json|ndjson|jsonl|txt))?(\.gz)?$", re.I)
     help="Run all items by this, whatever mapping their lines name.",
 )
 @app_options
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    shell_complete=files,
-    help="Write events to FILE (.gz is packed) instead of standard output.",
-)
+@output_option
 @click.option("--rejects", "left", metavar="FILE", shell_complete=files,
               help="Write what still fails to FILE; unless said, x.left.ndjson beside x.ndjson.")  # fmt: skip
-@click.option("--summary", metavar="FILE", shell_complete=files, help="Write the counts to FILE as JSON.")
+@summary_option
 @click.option("--strict", is_flag=True, help="Fail when an item is unmatched.")
 def command(
     rejects: str,

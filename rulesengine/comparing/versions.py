@@ -12,14 +12,13 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from rulesengine import codes
-from rulesengine.codegen import compile_mapping
 from rulesengine.comparing.changes import EMITTED, IGNORED, OUTCOMES, Changes, Made, RuleAt
 from rulesengine.coverage import Trail
 from rulesengine.engine import Engine
 from rulesengine.files import Block, bodies_of, lines_of
 from rulesengine.lean import alike
 from rulesengine.payloads import encode
-from rulesengine.program import ItemFunction
+from rulesengine.program import ItemFunction, event_key
 from rulesengine.running import Outcome, Result, run_body
 from rulesengine.stream import Task, blocks_of, seldom_collected, tasks_for
 from rulesengine.tally import Source
@@ -35,13 +34,9 @@ class Version:
         self.engine, self.provider = engine, provider
         self.mapping, target = engine.program(provider).mapping, engine.target
         self._trail = Trail(self.mapping)
-        program = compile_mapping(self.mapping, target, seen=self._trail)
-        self._noting = engine.with_program(provider, replace(program, item=self._noted(program.item), direct=None))
+        self._noting = engine.noting(provider, self._trail, around=self._noted)
         self._rules = {rule.label: RuleAt(rule.label, rule.place.file, rule.place.line) for rule in self.mapping.rules}
-        self.metrics = {
-            (one.event_type(target.channel), one.action, one.update): one.name
-            for one in target.vocabulary.metrics.values()
-        }
+        self.metrics = target.vocabulary.names(target.channel)
         self.item: Any = None
 
     def _noted(self, function: ItemFunction) -> ItemFunction:
@@ -91,14 +86,9 @@ class Version:
 
     def emitted(self, events: list[dict[str, Any]], written: list[bytes]) -> Made:
         """The item that was mapped last, which made these events."""
-        names = [self.metrics[one["type"], one["action"], _update_of(one)] for one in events]
+        names = [self.metrics[event_key(one)] for one in events]
         rule = self._rules[self._trail.last.label] if self._trail.last is not None else None
         return Made(EMITTED, " + ".join(names), rule, self.item, events, written)
-
-
-def _update_of(event: dict[str, Any]) -> str | None:
-    update: str | None = event["data"].get("reachability_update_type")
-    return update
 
 
 class _Sink(Result):

@@ -14,14 +14,14 @@ from typing import Any
 
 from rulesengine import model, runtime
 from rulesengine.codes import BY_NUMBER
-from rulesengine.diagnostics import Place, printable, shown
+from rulesengine.diagnostics import Place, printable, shortened, shown
 from rulesengine.errors import PayloadError
 from rulesengine.explaining.derivation import Derivation, Part, Step, is_path
 from rulesengine.explaining.why import EMITTED, Emitted, Explanation, Level, Nearest, Tried
 from rulesengine.jmes import parse
 from rulesengine.payloads import encode_line
 from rulesengine.rejects import escaped
-from rulesengine.tally import Source
+from rulesengine.tally import Source, kind_of
 
 # Gives a value that may be told as it is, and a text such as `<text of 15>` for any other.
 Mask = Callable[[Any], Any]
@@ -98,7 +98,7 @@ def _lines(told: Explanation, source: str, mask: Mask | None) -> Iterator[str]:
 
 def _outcome(told: Explanation, mask: Mask | None) -> str:
     if told.outcome == EMITTED:
-        return f"{EMITTED} {', '.join(map(_kind, told.events))}"
+        return f"{EMITTED} {', '.join(map(kind_of, told.events))}"
     place = f" ({told.place})" if told.place is not None else ""
     return f"{told.outcome}{' ' + told.code if told.code else ''}: {_message(told, mask)}{place}"
 
@@ -111,10 +111,6 @@ def _message(told: Explanation, mask: Mask | None) -> str | None:
         return BY_NUMBER[told.code].title
     reason = told.rule.rule.ignore if told.rule is not None else None
     return reason if reason is not None else "a table ignores it"
-
-
-def _kind(event: dict[str, Any]) -> str:
-    return "/".join(filter(None, (event["type"], event["action"], event["data"].get("reachability_update_type"))))
 
 
 def _path(levels: Iterable[Level]) -> str:
@@ -152,7 +148,7 @@ def _fault(fault: str, mask: Mask | None) -> str:
 
 def _emitted(one: Emitted, mask: Mask | None) -> Iterator[str]:
     emission = one.emission
-    kind = _kind(one.event) if one.event is not None else "no event"
+    kind = kind_of(one.event) if one.event is not None else "no event"
     if emission.metric is not None:
         yield f"{kind}, by the metric {emission.metric.value} (line {emission.place.line})"
     elif emission.table is not None:
@@ -192,8 +188,7 @@ def _value(value: Any, mask: Mask | None = None) -> str:
     told = mask(value) if mask is not None else value
     if told is not value:
         return str(told)
-    text = _short(value, _DEEP)
-    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
+    return shortened(_short(value, _DEEP), _WIDTH)
 
 
 def _short(value: Any, deep: int) -> str:
@@ -301,7 +296,7 @@ def _emitted_data(one: Emitted, mask: Mask | None) -> dict[str, Any]:
         "table": emission.table.value if emission.table is not None else None,
         "choice": [_derived(derivation, mask) for derivation in one.choice],
         "entry": {"key": entry.key, "value": entry.value, "place": _place(entry.key_place)} if entry else None,
-        "event": _kind(event) if event is not None else None,
+        "event": kind_of(event) if event is not None else None,
         "fields": [_derived(field, mask) for field in one.fields],
     }
 

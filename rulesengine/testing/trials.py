@@ -14,7 +14,6 @@ from itertools import zip_longest
 from typing import Any
 
 from rulesengine import model
-from rulesengine.codegen import compile_mapping
 from rulesengine.coverage import Trail
 from rulesengine.diagnostics import Place
 from rulesengine.engine import Engine
@@ -62,8 +61,7 @@ class Bench:
     def __init__(self, engine: Engine, provider: str, mapping: model.Mapping | None = None) -> None:
         self._mapping = mapping or engine.program(provider).mapping
         self._provider, self._trail = provider, Trail(self._mapping)
-        program = compile_mapping(self._mapping, engine.target, seen=self._trail)
-        self._engine = engine.with_program(provider, program)
+        self._engine = engine.noting(provider, self._trail, mapping=self._mapping)
 
     def try_case(self, case: Case) -> Trial:
         """Run the body of a case and compare."""
