@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rulesengine.diagnostics import Diagnostic, Place
     from rulesengine.engine import Engine
     from rulesengine.errors import InvalidApp, InvalidMapping, PayloadError, RulesEngineError, UnknownProvider
-    from rulesengine.payloads import Limits
+    from rulesengine.limits import Limits
     from rulesengine.running import Outcome, Result
 
 __version__ = "0.1.0"
@@ -27,7 +27,7 @@ __all__ = [
     "RulesEngineError",
     "UnknownProvider",
 ]
-_IN = {"Diagnostic": "diagnostics", "Place": "diagnostics", "Engine": "engine", "Limits": "payloads"}
+_IN = {"Diagnostic": "diagnostics", "Place": "diagnostics", "Engine": "engine", "Limits": "limits"}
 _IN |= {"Outcome": "running", "Result": "running"}
 
 

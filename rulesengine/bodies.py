@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from rulesengine.diagnostics import shown
 from rulesengine.errors import FunctionFault
+from rulesengine.limits import DEFAULT_LIMITS, is_deeper
 from rulesengine.patterns import Pattern
 
 # replace() is the one function whose result can be far larger than what it was given: a bound against exhaustion.
@@ -116,9 +117,11 @@ _decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite,
 
 
 def from_json(text: str) -> object:
+    if is_deeper(text.encode(errors="replace"), DEFAULT_LIMITS.depth):
+        raise FunctionFault(f"from_json() got {shown(text)}, which is nested too deeply")
     try:
         return _decode(text)
-    except RecursionError:
+    except RecursionError:  # of text that is cut off, or under many calls
         raise FunctionFault(f"from_json() got {shown(text)}, which is nested too deeply") from None
     except ValueError as fault:
         raise FunctionFault(f"from_json() got {shown(text)}, which is no JSON: {fault}") from None

@@ -38,7 +38,7 @@ if sys.platform != "win32":
 _SECONDS = 2.0
 _OTHER = {
     "version": "was made by another version of this program",
-    "engine": "is of another mapping, app.yml, vocabulary or --max-body",
+    "engine": "is of another mapping, app.yml, vocabulary or limits",
     "options": "is of a run with other options or outputs",
     "inputs": "is of other inputs, or they have changed since",
 }

@@ -285,6 +285,8 @@ E511 = Code("E511", "no rule takes the item", "no rule takes this item ({event})
 E512 = Code("E512", "table without the value", "table {table!r} has no entry for {key}, and no default")
 E513 = Code("E513", "nested too deeply", "{reason}")
 E514 = Code("E514", "null item", "the item is null")
+E515 = Code("E515", "too many items", "the body yields more than {most:,} items, which is the limit for one body")
+E516 = Code("E516", "text too long", "{reason}")
 
 # -- cases ------------------------------------------------------------------------------------------------------------
 E601 = Code(

@@ -19,9 +19,10 @@ from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, has_errors,
 from rulesengine.emitting import Target
 from rulesengine.errors import InvalidApp, InvalidMapping, PayloadError, UnknownProvider
 from rulesengine.lean import run_lines, run_list
+from rulesengine.limits import DEFAULT_LIMITS, Limits
 from rulesengine.loading import Checked, Files
 from rulesengine.model import Mapping
-from rulesengine.payloads import DEFAULT_LIMITS, FORMATS, Limits, decode
+from rulesengine.payloads import FORMATS, decode
 from rulesengine.program import ItemFunction, Program
 from rulesengine.running import Result, reject_body, result_of, run_body
 
@@ -49,7 +50,7 @@ class Engine:
             raise invalid(checked.diagnostics, files.app.name)
         self._files, self._limits = files, limits
         self.target = Target(checked.vocabulary, checked.app.channel, frozenset(checked.app.declared))
-        self._programs = _compile(checked, self.target)
+        self._programs = _compile(checked, self.target, limits)
         self.advice: tuple[Diagnostic, ...] = checked.diagnostics
         self.left_out: tuple[str, ...] = checked.left_out
 
@@ -97,7 +98,7 @@ class Engine:
         program = compile_mapping(mapping or self.program(provider).mapping, self.target, seen=seen)
         if around is not None:
             program = replace(program, item=around(program.item), direct=None)
-        return self.with_program(provider, program)
+        return self.with_program(provider, replace(program, most_items=self._limits.items))
 
     def with_program(self, provider: str, program: Program) -> Engine:
         """This engine, but with another program for a provider: for tools that watch it run, or try a change.
@@ -163,7 +164,7 @@ class Engine:
         in its turn, and is not counted here: `apply_line` does the rest. Ignored items are counted in `into` but not
         kept, and its events may be records, good for `payloads.encode_lines`. Raises `UnknownProvider`.
         """
-        return run_lines(self.program(provider), block, request, into, whole)
+        return run_lines(self.program(provider), block, request, into, self._limits, whole)
 
     def _run(
         self, program: Program, body: bytes, formats: Sequence[str], request: Any, result: Result
@@ -171,7 +172,8 @@ class Engine:
         """Decode a body and map it; the fault of one that does not decode, which is then not counted yet."""
         if len(body) >= _LARGE and formats[0] in ("json", "ndjson") and type(result) is Result:
             whole = partial(decode, body, formats[:1], self._limits, program.wanted)
-            if len(body) <= self._limits.body_bytes and run_list(program, body, request, result, whole):
+            limits = self._limits
+            if len(body) <= limits.body_bytes and run_list(program, body, request, result, limits, whole):
                 return None
         payload = self._decoded(program, body, formats)
         if isinstance(payload, PayloadError):
@@ -295,5 +297,6 @@ def invalid(diagnostics: tuple[Diagnostic, ...], app: str) -> InvalidMapping:
     return InvalidApp(diagnostics) if app_at_fault else InvalidMapping(diagnostics)
 
 
-def _compile(checked: Checked, target: Target) -> dict[str, Program]:
-    return {subject.mapping.provider.value: compile_mapping(subject.mapping, target) for subject in checked.subjects}
+def _compile(checked: Checked, target: Target, limits: Limits) -> dict[str, Program]:
+    programs = [compile_mapping(subject.mapping, target) for subject in checked.subjects]
+    return {one.mapping.provider.value: replace(one, most_items=limits.items) for one in programs}

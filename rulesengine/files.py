@@ -2,9 +2,6 @@
 
 `blocks` reads a payload file, however large, in pieces a worker can take: blocks of whole lines of NDJSON, or one whole
 body. A fault of a file is a block too, never an exception, so that the caller counts it and goes on.
-
-Limits: of a corrupt gz stream the last lines before the fault may be lost, since zlib gives nothing of the slice in
-which it stumbles.
 """
 
 from __future__ import annotations
@@ -12,23 +9,20 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from rulesengine import codes
 from rulesengine.errors import PayloadError
-from rulesengine.payloads import DEFAULT_LIMITS, Limits
+from rulesengine.gz import Read, is_gz, unpacked
+from rulesengine.limits import DEFAULT_LIMITS, Limits, occurrences
 
 _BLOCK = 2**16
-# Input for zlib: small, since each gz member that ends in it costs a copy of what is left of it.
-_SLICE = 2**16
 _SHOWN_OF_BODY = 1024
 # An over-long line of a gz file is read on until it is this many times the limit: the line may end, a bomb does not.
 _PATIENCE = 16
-_GZIP_MAGIC = b"\x1f\x8b"
 _LINES_SUFFIXES = (".ndjson", ".jsonl")
 _PAYLOAD_SUFFIXES = (".json", ".txt", *_LINES_SUFFIXES)
 
@@ -107,14 +101,11 @@ def blocks(
         with _opened(path, stdin) as handle:
             read = _reader(handle, path, progress)
             if lines:
-                yield from _by_lines(path, handle, read, limits.body_bytes, _size, start)
+                yield from _by_lines(path, handle, read, limits, _size, start)
             else:
-                yield from _whole(path, read, limits.body_bytes, _size)
+                yield from _whole(path, read, limits, _size)
     except PayloadError as error:
         yield Block(1, b"", error)
-
-
-_Read = Callable[[int], bytes]
 
 
 def _opened(path: str, stdin: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
@@ -126,7 +117,7 @@ def _opened(path: str, stdin: BinaryIO | None) -> AbstractContextManager[BinaryI
         raise _unreadable(path, error) from None
 
 
-def _reader(handle: BinaryIO, path: str, progress: Callable[[int], None] | None) -> _Read:
+def _reader(handle: BinaryIO, path: str, progress: Callable[[int], None] | None) -> Read:
     """Reads some bytes, at most so many; tells `progress` and raises PayloadError (E504) in place of OSError.
 
     It is one call of the system, of which an interrupt is noticed: `handle.read` goes on for all the bytes.
@@ -170,16 +161,12 @@ def _unreadable(path: str, error: OSError) -> PayloadError:
     return PayloadError(codes.E504, f"cannot read {path}: {(error.strerror or str(error)).lower()}")
 
 
-def _is_gz(path: str, head: bytes) -> bool:
-    return head == _GZIP_MAGIC or path.lower().endswith(".gz")
-
-
-def _whole(path: str, read: _Read, limit: int, size: int) -> Iterator[Block]:
+def _whole(path: str, read: Read, limits: Limits, size: int) -> Iterator[Block]:
     """One block: all of the file, or the error and the start of what came before it."""
-    body = bytearray()
+    body, limit = bytearray(), limits.body_bytes
     head = read(1) + read(min(1, limit))
-    if _is_gz(path, head):
-        pieces, too_large = _unpacked(head, read, size), (codes.E503, "the gz file unpacks to")
+    if is_gz(path, head):
+        pieces, too_large = unpacked(head, read, size, limits.gz_ratio), (codes.E503, "the gz file unpacks to")
     else:
         pieces, too_large = _plain(head, read, size, limit + 1), (codes.E502, "the file has")
     try:
@@ -194,12 +181,13 @@ def _whole(path: str, read: _Read, limit: int, size: int) -> Iterator[Block]:
     yield Block(1, bytes(body))
 
 
-def _by_lines(path: str, handle: BinaryIO, read: _Read, limit: int, size: int, start: Spot) -> Iterator[Block]:
-    head = read(1) + read(1)
+def _by_lines(path: str, handle: BinaryIO, read: Read, limits: Limits, size: int, start: Spot) -> Iterator[Block]:
+    head, limit = read(1) + read(1), limits.body_bytes
     # No piece is over the limit, so that no line is but one which began before its piece.
     size = max(1, min(size, limit))
-    if _is_gz(path, head):
-        return _line_blocks(_without(start.offset, _unpacked(head, read, size)), limit, _PATIENCE * limit, start)
+    if is_gz(path, head):
+        pieces = unpacked(head, read, size, limits.gz_ratio)
+        return _line_blocks(_without(start.offset, pieces), limit, _PATIENCE * limit, start)
     if start.offset:
         handle.seek(start.offset)
         head = read(size)
@@ -243,7 +231,7 @@ def _line_blocks(pieces: Iterator[bytes], limit: int, patience: int, start: Spot
                 line, rest = line + 1, bytearray()
             end = piece.rfind(b"\n") + 1
             if end:
-                data, ended = b"".join((rest, memoryview(piece)[:end])), line - 1 + line_ends(piece)
+                data, ended = b"".join((rest, memoryview(piece)[:end])), line - 1 + occurrences(piece, b"\n")
                 yield Block(line, data, end=Spot(counted.offset - len(piece) + end, ended))
                 line, rest = ended + 1, bytearray()
             rest += piece[end:]
@@ -279,45 +267,13 @@ def _after_line(piece: bytes, pieces: Iterator[bytes], patience: int) -> bytes:
     return piece[end + 1 :]
 
 
-def _plain(head: bytes, read: _Read, size: int, most: int) -> Iterator[bytes]:
+def _plain(head: bytes, read: Read, size: int, most: int) -> Iterator[bytes]:
     """The file as it is, no more than `most` bytes of it."""
     piece = head
     while piece:
         yield piece
         most -= len(piece)
         piece = read(min(size, most))
-
-
-def _unpacked(head: bytes, read: _Read, size: int) -> Iterator[bytes]:
-    """What the members of a gz file unpack to, in pieces of at most `size` bytes; zero bytes after one are padding."""
-    if head != _GZIP_MAGIC:
-        raise PayloadError(codes.E503, "the file's name ends in .gz, but it is not a gz file")
-    data = head
-    while data:
-        data = yield from _member(data, read, size)
-        while not (data := data.lstrip(b"\x00")) and (data := read(_SLICE)):
-            pass
-
-
-def _member(data: bytes, read: _Read, size: int) -> Generator[bytes, None, bytes]:
-    """Yields what the gz member that starts with `data` unpacks to; returns what was read beyond its end."""
-    member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    while not member.eof:
-        if not data:
-            raise PayloadError(codes.E503, "the gz file is cut off: it ends in the middle of its data")
-        try:
-            piece = member.decompress(data, size)
-        except zlib.error as error:
-            raise PayloadError(codes.E503, f"the gz file is broken: {str(error).rpartition(': ')[2]}") from None
-        if piece:
-            yield piece
-        data = member.unconsumed_tail or (b"" if member.eof else read(_SLICE))
-    return member.unused_data
-
-
-def line_ends(data: bytes) -> int:
-    """How many lines end in some bytes. `count` looks at each byte; `replace` leaps from one to the next."""
-    return len(data) - len(data.replace(b"\n", b""))
 
 
 # --- parts of a file ---
@@ -344,7 +300,7 @@ class Lines:
         except PayloadError as error:
             yield Block(1, b"", error)
 
-    def _pieces(self, handle: BinaryIO, read: _Read, size: int) -> Iterator[bytes]:
+    def _pieces(self, handle: BinaryIO, read: Read, size: int) -> Iterator[bytes]:
         _refuse_changed(self.path, handle, self.stamp)
         left = self.end - self.start
         while left:
@@ -352,7 +308,7 @@ class Lines:
             if not piece:
                 raise PayloadError(codes.E504, f"{self.path} became shorter while it was read")
             left -= len(piece)
-            self.line_ends += line_ends(piece)
+            self.line_ends += occurrences(piece, b"\n")
             yield piece
         _refuse_changed(self.path, handle, self.stamp)
 
@@ -369,7 +325,7 @@ def ranges(path: str, size: int, start: int = 0) -> Iterator[Lines]:
         with open(path, "rb", buffering=0) as handle:
             stamp = _stamp(handle)
             total = stamp[0] if stamp else 0
-            if _is_gz(path, handle.read(2) if total else b""):
+            if is_gz(path, handle.read(2) if total else b""):
                 return
             while end < total:
                 start, end = end, _after(handle, end + size, total)
@@ -382,7 +338,7 @@ def ranges(path: str, size: int, start: int = 0) -> Iterator[Lines]:
 def _after(handle: BinaryIO, position: int, total: int) -> int:
     """Where the line ends that holds the byte before this position."""
     handle.seek(position - 1)
-    while position < total and (piece := handle.read(_SLICE)):
+    while position < total and (piece := handle.read(_BLOCK)):
         end = piece.find(b"\n")
         if end >= 0:
             return position + end

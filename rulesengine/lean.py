@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from rulesengine.errors import PayloadError
-from rulesengine.files import line_ends
+from rulesengine.limits import Limits, beyond, has_beyond, occurrences
 from rulesengine.payloads import as_data, encode_line, encode_lines, is_utf8, reader
 from rulesengine.program import IGNORED, OfFields, Program
 from rulesengine.running import Result, run_body, run_items
@@ -21,7 +21,14 @@ from rulesengine.running import Result, run_body, run_items
 _Left = Callable[[int], None]
 
 
-def run_lines(program: Program, block: bytes, request: Any, result: Result, whole: Callable[[int, bytes], None]) -> int:
+def run_lines(
+    program: Program,
+    block: bytes,
+    request: Any,
+    result: Result,
+    limits: Limits,
+    whole: Callable[[int, bytes], None],
+) -> int:
     """Map the lines of a block of NDJSON that are not blank; how many of their items were ignored.
 
     A line with items that are neither emitted nor ignored is left to `whole`, with its number from 0, in its turn and
@@ -41,29 +48,30 @@ def run_lines(program: Program, block: bytes, request: Any, result: Result, whol
     of_fields = program.of_fields()
     if of_fields is None:
         read = reader(program.wanted)
-        return _line_by_line(lambda line: _part_of_body(program, read(line), request), block, result, left)
-    records = _records(of_fields, block)
+        return _line_by_line(lambda line: _part_of_body(program, read(line), request), block, limits, result, left)
+    records = _records(of_fields, block, limits)
     if records is None:
-        return _line_by_line(lambda line: _part_of_line(of_fields, line, request), block, result, left)
+        most = limits.items
+        return _line_by_line(lambda line: _part_of_line(of_fields, line, request, most), block, limits, result, left)
     counts = _run_records(of_fields, records, request, result, left)
     result.bodies += sum(counts)
     return counts[1]
 
 
-def _records(of_fields: OfFields, block: bytes) -> list[Any] | None:
-    """The record in each line; None where not every line is an object.
+def _records(of_fields: OfFields, block: bytes, limits: Limits) -> list[Any] | None:
+    """The record in each line; None where not every line is an object, or one is beyond the limits.
 
     Where each line is from a brace to a brace and there are as many objects as lines, each line is an object: what
     follows a closing brace within an object is never an opening one.
     """
-    lines = line_ends(block) + (not block.endswith(b"\n"))
+    lines = occurrences(block, b"\n") + (not block.endswith(b"\n"))
     if not block.startswith(b"{") or block.count(b"}\n{") != lines - 1:
         return None
     try:
         records = of_fields.read.lines(block)
     except (ValueError, RecursionError):  # msgspec's exceptions are ValueErrors
         return None
-    return records if len(records) == lines else None
+    return None if len(records) != lines or has_beyond(block, limits) else records
 
 
 def _run_records(
@@ -98,13 +106,17 @@ def _run_records(
 
 
 def _line_by_line(
-    part_of: Callable[[bytes], tuple[Result, int] | None], block: bytes, result: Result, left: _Left
+    part_of: Callable[[bytes], tuple[Result, int] | None],
+    block: bytes,
+    limits: Limits,
+    result: Result,
+    left: _Left,
 ) -> int:
     """As `run_lines`, with what becomes of each line, and how many of its items were ignored, found on its own."""
     ignored = 0
     for number, line in enumerate(block.split(b"\n")):
         try:
-            found = part_of(line)
+            found = None if beyond(line, limits) else part_of(line)
         except (ValueError, RecursionError):  # as above, of a line that is no object or list
             found = None
         if found is None:
@@ -115,11 +127,14 @@ def _line_by_line(
     return ignored
 
 
-def _part_of_line(of_fields: OfFields, line: bytes, request: Any) -> tuple[Result, int] | None:
-    """What becomes of a body that is an item or a list of items."""
+def _part_of_line(of_fields: OfFields, line: bytes, request: Any, most: int) -> tuple[Result, int] | None:
+    """What becomes of a body that is an item or a list of so many items at most."""
     found = of_fields.read.one(line)
+    items = found if type(found) is list else [found]
+    if len(items) > most:
+        return None
     part, left = Result(), list[int]()
-    counts = _run_records(of_fields, found if type(found) is list else [found], request, part, left.append)
+    counts = _run_records(of_fields, items, request, part, left.append)
     part.bodies = 1
     return None if left else (part, counts[1])
 
@@ -141,13 +156,13 @@ class Alike(NamedTuple):
     others: list[int]
 
 
-def alike(old: Program, new: Program, block: bytes, request: Any) -> Alike | None:
+def alike(old: Program, new: Program, block: bytes, request: Any, limits: Limits) -> Alike | None:
     """Compare what two programs make of lines of NDJSON; None where the lines cannot be read in part.
 
     A line is alike where both programs ignore its item, or emit events that are the same in every byte. The others, by
     their numbers from 0, need not differ: they have more to tell than events, or are to be looked at whole.
     """
-    sides = [_made_of_lines(program, block, request) for program in (old, new)]
+    sides = [_made_of_lines(program, block, request, limits) for program in (old, new)]
     if sides[0] is None or sides[1] is None:
         return None
     events: list[tuple[int, Any, Any]] = []
@@ -166,10 +181,10 @@ def alike(old: Program, new: Program, block: bytes, request: Any) -> Alike | Non
     return Alike(len(events) - len(differing), ignored, sorted([*others, *differing]))
 
 
-def _made_of_lines(program: Program, block: bytes, request: Any) -> list[Any] | None:
+def _made_of_lines(program: Program, block: bytes, request: Any, limits: Limits) -> list[Any] | None:
     """What becomes of the item in each line: events as records, or a tuple: `(None,)` where it is rejected."""
     of_fields = program.of_fields() if program.wanted is not None and is_utf8(block) else None
-    records = _records(of_fields, block) if of_fields is not None else None
+    records = _records(of_fields, block, limits) if of_fields is not None else None
     if of_fields is None or records is None:
         return None
     made = []
@@ -191,13 +206,15 @@ def _differing(events: Sequence[tuple[int, Any, Any]]) -> list[int]:
 # -- lists ------------------------------------------------------------------------------------------------------------
 
 
-def run_list(program: Program, body: bytes, request: Any, result: Result, decode: Callable[[], Any]) -> bool:
+def run_list(
+    program: Program, body: bytes, request: Any, result: Result, limits: Limits, decode: Callable[[], Any]
+) -> bool:
     """Map a body in JSON that is a list of items; False, with nothing done, where it cannot be read in part.
 
     `decode` gives the body whole, for the items that are kept in `result`.
     """
     of_fields = program.of_fields()
-    records = _list_of(of_fields, body) if of_fields is not None and is_utf8(body) else None
+    records = _list_of(of_fields, body, limits) if of_fields is not None and is_utf8(body) else None
     if of_fields is None or records is None:
         return False
     part, left = Result(), list[int]()
@@ -218,10 +235,12 @@ def run_list(program: Program, body: bytes, request: Any, result: Result, decode
     return True
 
 
-def _list_of(of_fields: OfFields, body: bytes) -> list[Any] | None:
-    """The records of a list of objects; None for all else."""
+def _list_of(of_fields: OfFields, body: bytes, limits: Limits) -> list[Any] | None:
+    """The records of a list of objects within the limits; None for all else."""
     try:
         found = of_fields.read.one(body)
     except (ValueError, RecursionError):  # as above
         return None
-    return found if type(found) is list else None
+    if type(found) is not list or len(found) > limits.items or beyond(body, limits, len(found)):
+        return None
+    return found

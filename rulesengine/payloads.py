@@ -20,8 +20,10 @@ from rulesengine import codes
 from rulesengine.diagnostics import shown
 from rulesengine.errors import PayloadError
 from rulesengine.forms import parse_form, parse_query
+from rulesengine.limits import DEFAULT_LIMITS, Limits, beyond, beyond_of_form
 
 _BOM = b"\xef\xbb\xbf"
+_BEFORE_JSON = _BOM + b" \t\r\n"
 _OTHER_BOMS = {
     b"\xff\xfe\x00\x00": "UTF-32",
     b"\x00\x00\xfe\xff": "UTF-32",
@@ -39,22 +41,6 @@ _JSON = msgspec.json.Decoder()
 _TO_JSON = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is read before it is refused.
-
-    `body_bytes`: one JSON document, one NDJSON line or one form, unpacked; `form_fields`: fields of a form;
-    `form_depth`: names in one of its keys, `a[b][c]` being three.
-    """
-
-    body_bytes: int = 64 * 2**20
-    form_fields: int = 10_000
-    form_depth: int = 32
-
-
-DEFAULT_LIMITS = Limits()
-
-
 def decode(
     body: bytes, formats: Sequence[str], limits: Limits = DEFAULT_LIMITS, wanted: Wanted | None = None
 ) -> object:
@@ -62,7 +48,7 @@ def decode(
 
     JSON gives an object or a list, the others give an object of text, lists and objects. Where JSON holds a number out
     of range, only what is `wanted` is read, if that is given. Raises PayloadError: E501 if none fits, saying why for
-    each; E502 if the body is larger than the limit; E513 if it is nested too deeply.
+    each; E502, E513 or E516 if it is beyond a limit.
     """
     if len(body) > limits.body_bytes:
         raise PayloadError(
@@ -73,6 +59,8 @@ def decode(
         try:
             return _READERS[name](body, limits, wanted)
         except PayloadError as error:
+            if error.code is not codes.E501:
+                raise
             reasons.append(error.message)
         except RecursionError:
             raise PayloadError(codes.E513, "the body is nested too deeply to be read") from None
@@ -113,6 +101,8 @@ _LINE = _Wording("several JSON documents in one line", " (one document over seve
 
 
 def _read_json(wording: _Wording, body: bytes, limits: Limits, wanted: Wanted | None) -> object:
+    if (fault := beyond(body, limits)) and body.lstrip(_BEFORE_JSON)[:1] in (b"{", b"["):
+        raise fault
     try:
         data = _read_despite_numbers(body.removeprefix(_BOM), wanted)
     except msgspec.ValidationError as error:
@@ -187,18 +177,20 @@ def _not_utf8(body: bytes) -> str | None:
     return None
 
 
-def _text(body: bytes) -> str:
+def _form_text(body: bytes, limits: Limits) -> str:
+    if fault := beyond_of_form(body, limits):
+        raise fault
     if bad_byte := _not_utf8(body):
         raise PayloadError(codes.E501, bad_byte)
     return body.decode().removeprefix("\ufeff")
 
 
 def _read_form(body: bytes, limits: Limits, _: Wanted | None) -> object:
-    return parse_form(_text(body), limits.form_fields, limits.form_depth)
+    return parse_form(_form_text(body, limits), limits.form_fields, limits.form_depth)
 
 
 def _read_query(body: bytes, limits: Limits, _: Wanted | None) -> object:
-    return parse_query(_text(body), limits.form_fields, limits.form_depth)
+    return parse_query(_form_text(body, limits), limits.form_fields, limits.form_depth)
 
 
 _READERS: dict[str, Callable[[bytes, Limits, Wanted | None], object]] = {

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from rulesengine import codes, model, runtime
 from rulesengine.coverage import NotedTable
 from rulesengine.diagnostics import Code, Place, shown
+from rulesengine.limits import DEFAULT_LIMITS
 from rulesengine.model import Rule, Table
 from rulesengine.payloads import FieldsReader, Wanted
 
@@ -75,7 +76,7 @@ class Program:
     Python the functions stand in the mapping's file, each line where it was written for. `wanted` is what of a body
     the program looks at, None for all of it; `of_fields` gives the same program for items that are read in part.
     `direct`, where there is one, is a shorter way to what `item` gives; `asks_root` is whether anything asks for the
-    body around an item.
+    body around an item; `most_items` how many a body may have.
     """
 
     mapping: model.Mapping
@@ -88,6 +89,7 @@ class Program:
     of_fields: Callable[[], OfFields | None]
     direct: Direct | None
     asks_root: bool
+    most_items: int = DEFAULT_LIMITS.items
 
     def spots_of(self, trace: TracebackType | None) -> list[Spot]:
         """The places that a traceback out of this program went through, outermost first."""

@@ -21,8 +21,9 @@ from rulesengine.bundled import bundled_mapping
 from rulesengine.diagnostics import listed
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError, RulesEngineError
+from rulesengine.limits import Limits
 from rulesengine.parts import Items, Position
-from rulesengine.payloads import FORMATS, Limits, decode, encode
+from rulesengine.payloads import FORMATS, decode, encode
 from rulesengine.program import Program
 from rulesengine.running import Outcome, Result
 from rulesengine.tally import Source

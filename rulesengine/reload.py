@@ -19,8 +19,8 @@ from types import TracebackType
 from rulesengine.diagnostics import Diagnostic
 from rulesengine.engine import Engine, StrPath, invalid
 from rulesengine.errors import InvalidMapping
+from rulesengine.limits import DEFAULT_LIMITS, Limits
 from rulesengine.loading import Files, gather
-from rulesengine.payloads import DEFAULT_LIMITS, Limits
 
 # What `gather` gives: the files as they are, or why they cannot be read.
 _Found = tuple[Files | None, list[Diagnostic]]

@@ -15,8 +15,9 @@ from functools import cache
 from typing import Any
 
 from rulesengine.engine import Engine
+from rulesengine.limits import Limits
 from rulesengine.parts import Position
-from rulesengine.payloads import Limits, encode, encode_line, encode_lines
+from rulesengine.payloads import encode, encode_line, encode_lines
 from rulesengine.rejects import CannotRetry, Kept, Reject, Writer, ended, in_order, mapping_named, read_reject
 from rulesengine.running import Result, run_items
 from rulesengine.stream import CarefulSink

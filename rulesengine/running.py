@@ -108,10 +108,10 @@ def result_of(program: Program, body: Any, request: Any) -> Result:
 def run_body(program: Program, body: Any, request: Any, result: Result) -> None:
     """Map a decoded body and add what becomes of its items to `result`. Never raises for what is in the body."""
     result.bodies += 1
-    if not program.steps:
+    if not program.steps and not _is_too_long(program, body):
         run_items(program, body if isinstance(body, list) else (body,), body, request, result)
         return
-    for items, levels, _, _, fault in _steps(program, (body,), (), request):
+    for items, levels, _, _, fault in _parts(program, body, request):
         if fault is not None:
             reject(result, fault, levels[-1])
         else:
@@ -209,19 +209,39 @@ class Batch(NamedTuple):
 
 def batches(program: Program, body: Any, request: Any) -> Iterator[Batch]:
     """All items of a body, in order."""
-    if program.steps:
-        yield from map(Batch._make, _steps(program, (body,), (), request))
+    if program.steps or _is_too_long(program, body):
+        yield from map(Batch._make, _parts(program, body, request))
     else:
         yield Batch(body, listed=True) if isinstance(body, list) else Batch((body,))
 
 
 # What a `Batch` is made of. To make one takes as long as to map a small item, so it is made only for who asks for it.
-_Parts = tuple[Sequence[Any], tuple[Any, ...], tuple[int | None, ...], bool, Fault | None]
+_Part = tuple[Sequence[Any], tuple[Any, ...], tuple[int | None, ...], bool, Fault | None]
 
 
-def _steps(
-    program: Program, levels: tuple[Any, ...], indexes: tuple[int | None, ...], request: Any
-) -> Iterator[_Parts]:
+def _is_too_long(program: Program, body: Any) -> bool:
+    return isinstance(body, list) and len(body) > program.most_items
+
+
+def _parts(program: Program, body: Any, request: Any) -> Sequence[_Part]:
+    """What the steps yield of a body, all of it or nothing: half a body of too many items would be mapped twice."""
+    if not program.steps:
+        return [_too_many(program, body)]
+    parts, left = list[_Part](), program.most_items
+    for part in _steps(program, (body,), (), request):
+        parts.append(part)
+        left -= max(1, len(part[0]))
+        if left < 0:
+            return [_too_many(program, body)]
+    return parts
+
+
+def _too_many(program: Program, body: Any) -> _Part:
+    fault = Fault(codes.E515.message.format(most=program.most_items), None, None, codes.E515.number)
+    return (), (body,), (), False, fault
+
+
+def _steps(program: Program, levels: tuple[Any, ...], indexes: tuple[int | None, ...], request: Any) -> Iterator[_Part]:
     """What the steps from this level on yield."""
     level, number = levels[-1], len(levels)
     try:

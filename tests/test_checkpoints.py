@@ -185,7 +185,7 @@ def append(name: str, text: str) -> None:
         (lambda: None, ("--received-at", "5"), "is of a run with other options"),
         (lambda: None, ("--format", "json"), "is of a run with other options"),
         (lambda: None, ("-o", "other"), "is of a run with other options"),
-        (lambda: None, ("--max-body", "2"), "or --max-body"),
+        (lambda: None, ("--max-body", "2"), "or limits"),
         (lambda: [shutil.move(one, "in") for one in os.listdir() if one.startswith(".rules")], (), "is not in"),
     ],
 )

@@ -20,6 +20,7 @@ from rulesengine.comparing.changes import Changes
 from rulesengine.comparing.reports import as_data
 from rulesengine.comparing.versions import Version, Versions
 from rulesengine.lean import alike
+from rulesengine.limits import DEFAULT_LIMITS
 from tests.conftest import APP, engine_of
 from tests.test_lean import MAPPINGS, RULES, blocks
 
@@ -194,7 +195,7 @@ def test_lines_keep_their_numbers(folder: Path) -> None:
         ("empty.ndjson", b"", "empty.ndjson:1: the file is empty"),
         ("cut.ndjson", b'{}\n{"type": "op', "cut.ndjson:2: "),
         ("bytes.json", b"\xff", "bytes.json: not UTF-8"),
-        ("deep.json", b"[" * 100_000, "deep.json: the body is nested too deeply"),
+        ("deep.json", b"[" * 100_000, "deep.json: the body is nested more than 256 levels deep"),
         ("no.json.gz", b"no gzip", "no.json.gz: the file's name ends in .gz"),
     ],
 )
@@ -504,7 +505,7 @@ def test_lines_that_do_not_change_are_only_counted(versions: dict[str, Versions]
     old, new = (one.engine.program("test") for one in (versions["fields"].old, versions["fields"].new))
     unmatched, rejected = b'{"kind":"nosuch"}', b'{"kind":"open"}'
     lines = [OPENED, SKIPPED, unmatched, CLICKED, CLICKED.replace(b"}}", b'},"gone":1}'), rejected, OPENED]
-    assert alike(old, new, b"\n".join(lines), None) == (3, 1, [2, 4, 5])
+    assert alike(old, new, b"\n".join(lines), None, DEFAULT_LIMITS) == (3, 1, [2, 4, 5])
 
 
 def test_items_that_change_places_are_found(folder: Path) -> None:

@@ -101,6 +101,8 @@ MADE = {
     "E503": Made({"payload": {"payload.json.gz": (packed := gzip.compress(_EVENT, mtime=0))[: len(packed) // 2]}}),
     "E504": Made({"payload": {"payload.json": None}}),
     "E513": Made({"payload": {"payload.json": b"[" * 100_000}}),
+    "E515": Made({}, ["--limit", "items=2"]),
+    "E516": Made({}, ["--limit", "text_bytes=20"]),
 }
 
 

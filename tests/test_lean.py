@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rulesengine import Engine, Result
 from rulesengine import engine as engine_module
 from rulesengine.files import Block
+from rulesengine.limits import Limits
 from rulesengine.payloads import decode, fields_reader
 from rulesengine.stream import Chunk, Task, run_block
 from tests.conftest import engine_of
@@ -103,7 +104,7 @@ def whole_chunk(engine: Engine, data: bytes, *, lines: bool) -> Chunk:
 def read_whole() -> Iterator[None]:
     """Every line and every body is read whole."""
 
-    def run_lines(program: Any, block: bytes, request: Any, result: Result, whole: Any) -> int:
+    def run_lines(program: Any, block: bytes, request: Any, result: Result, limits: Limits, whole: Any) -> int:
         for number, line in enumerate(block.split(b"\n")):
             if line.strip():
                 whole(number, line)
@@ -193,7 +194,7 @@ def test_a_list_as_deep_as_python_allows_raises_nothing(engines: dict[str, Engin
     """What can be read is mapped or rejected, and a long list of it, too."""
     value = b"[" * depth + b"]" * depth
     body = b'[{"kind":"click","email":"a","at":{"link":' + value + b"}}" + b" " * 9_000 + b"]"
-    result = engines["fields"].apply_bytes("test", body)
+    result = Engine(engines["fields"]._files, Limits(depth=10_000)).apply_bytes("test", body)
     assert result.emitted + len(result.rejected) == 1
 
 

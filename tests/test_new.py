@@ -184,7 +184,7 @@ def test_an_app_with_errors_is_told_first() -> None:
         (b"", "the body is empty"),
         (b'{"a": "\xff"}', "not UTF-8"),
         (b"hello", "not JSON"),
-        (b"[" * 5000, "nested too deeply"),
+        (b"[" * 5000, "nested more than 256 levels deep"),
     ],
 )
 def test_bodies_that_cannot_be_read(body: bytes, message: str) -> None:

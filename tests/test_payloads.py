@@ -17,7 +17,8 @@ from rulesengine import codes
 from rulesengine.diagnostics import Code
 from rulesengine.errors import PayloadError
 from rulesengine.files import Block, blocks, is_lines, lines_of, payload_files
-from rulesengine.payloads import FORMATS, Limits, decode, encode, encode_line
+from rulesengine.limits import Limits
+from rulesengine.payloads import FORMATS, decode, encode, encode_line
 
 BOM = b"\xef\xbb\xbf"
 ANY = ("json", "form", "query")
@@ -86,9 +87,14 @@ REFUSED: dict[str, tuple[bytes, tuple[str, ...], Code, list[str]]] = {
     "UTF-32": ("{}".encode("utf-32"), ANY, codes.E501, ["UTF-32", "UTF-8"]),
     "UTF-32, big end first": (b"\x00\x00\xfe\xff\x00\x00\x00{", ANY, codes.E501, ["encoded in UTF-32"]),
     "UTF-16 without mark": ("a=1".encode("utf-16-le"), ANY, codes.E501, ["zero bytes", "UTF-16"]),
-    "deep": (b"[" * 100_000, ("json",), codes.E513, ["nested too deeply"]),
-    "deep and closed": (b"[" * 100_000 + b"]" * 100_000, ("json", "form"), codes.E513, ["nested too deeply"]),
-    "deep objects": (b'{"a":' * 100_000, ("ndjson",), codes.E513, ["nested too deeply"]),
+    "deep": (b"[" * 100_000, ("json",), codes.E513, ["more than 256 levels"]),
+    "deep and closed": (
+        b"[" * 100_000 + b"]" * 100_000,
+        ("json", "form"),
+        codes.E513,
+        ["nested more than 256 levels deep"],
+    ),
+    "deep objects": (b'{"a":' * 100_000, ("ndjson",), codes.E513, ["more than 256 levels"]),
     "deep form": (b"a" + b"[b]" * 100_000 + b"=1", ("form",), codes.E501, ["nested more than 32 deep"]),
     "truncated JSON is no form": (b'{"a": "b=1&c=2', ANY, codes.E501, ["as json: the JSON is truncated", "as form: "]),
     "string is no form": (
@@ -153,7 +159,15 @@ def test_a_form_too_deep_for_the_stack() -> None:
 
 def test_formats_and_limits() -> None:
     assert FORMATS == ("json", "ndjson", "form", "query")
-    assert Limits() == Limits(body_bytes=67_108_864, form_fields=10_000, form_depth=32)
+    assert Limits() == Limits(
+        body_bytes=67_108_864,
+        items=250_000,
+        depth=256,
+        text_bytes=16_777_216,
+        gz_ratio=500,
+        form_fields=10_000,
+        form_depth=32,
+    )
 
 
 FORMAT_LISTS = st.lists(st.sampled_from(FORMATS), max_size=4)

@@ -17,7 +17,7 @@ import pytest
 
 from rulesengine import Engine, processes
 from rulesengine.files import Lines, ranges
-from rulesengine.payloads import Limits
+from rulesengine.limits import Limits
 from rulesengine.processes import run_in_processes
 from rulesengine.stream import Chunk, joined, run, tasks_for
 from tests.test_stream import APP, MAPPING

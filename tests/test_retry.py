@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from rulesengine import Engine
 from rulesengine.cli import main
-from rulesengine.payloads import DEFAULT_LIMITS
+from rulesengine.limits import DEFAULT_LIMITS
 from rulesengine.retrying import Retrier
 
 APP = "channel: {type: email, metrics: {engagement: [open, click], reachability: [hard_bounce, soft_bounce]}}\n"
@@ -347,7 +347,7 @@ def test_a_body_that_is_several_now_is_kept(folder: Path) -> None:
 
 
 def test_items_at_the_limit_of_nesting_are_not_lost(folder: Path) -> None:
-    """How deep JSON can be read and written hangs on how deep the calls are."""
+    """How deep JSON can be read and written hangs on how deep the calls are, where the limit is above that."""
 
     def deeper(calls: int, then: Callable[[], Result]) -> Result:
         return deeper(calls - 1, then) if calls else then()
@@ -355,9 +355,9 @@ def test_items_at_the_limit_of_nesting_are_not_lost(folder: Path) -> None:
     nested = [b'{"kind": "clicked", "email": "a@x.y", "id": %b%b}\n' % (b"[" * n, b"]" * n) for n in range(800, 1_000)]
     (folder / "in.ndjson").write_bytes(b"".join(nested))
     (folder / "m.yml").write_text(FLAT.replace("id: id", "id: length(id)"))
-    rules("apply", "m.yml", "in.ndjson", "--rejects", "r.ndjson")
+    rules("apply", "m.yml", "in.ndjson", "--rejects", "r.ndjson", "--limit", "depth=5000")
     (folder / "m.yml").write_text(mend(Case({})).replace("id: id", "id: length(id)"))
-    done = deeper(30, lambda: rules("retry", "r.ndjson"))
+    done = deeper(30, lambda: rules("retry", "r.ndjson", "--limit", "depth=5000"))
     left = records("r.left.ndjson")
     assert len(done.stdout.splitlines()) + len(left) == len(nested)
     assert "kept as it is" not in done.stderr

@@ -14,6 +14,7 @@ from rulesengine.checkpoints import Run, resumable
 from rulesengine.commands.common import (
     FAILED,
     app_options,
+    limit_option,
     load,
     output_option,
     progress_over,
@@ -27,8 +28,9 @@ from rulesengine.commands.runs import ending_well, refuse_overwriting, report, w
 from rulesengine.engine import Engine
 from rulesengine.errors import CheckpointRefused, WorkerKilled
 from rulesengine.files import payload_files
+from rulesengine.limits import Limits
 from rulesengine.output import outputs
-from rulesengine.payloads import FORMATS, Limits
+from rulesengine.payloads import FORMATS
 from rulesengine.stream import Chunk, Mark, Task
 from rulesengine.tally import MOST_KINDS, Tally
 
@@ -59,8 +61,9 @@ from rulesengine.tally import MOST_KINDS, Tally
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes to use.")
 @click.option("--strict", is_flag=True, help="Fail when an item is unmatched.")
 @click.option("--received-at", metavar="T", help="When the payloads came: epoch seconds or ISO 8601, for request().")
+@limit_option
 @click.option("--max-body", type=click.IntRange(1), default=64, show_default=True, metavar="MIB",
-              help="Largest body (file, line) in MiB; a larger one is rejected.")  # fmt: skip
+              help="Largest body (file, line) in MiB, as --limit body_bytes=N is in bytes.")  # fmt: skip
 def command(
     mapping: str,
     payloads: tuple[str, ...],
@@ -76,6 +79,7 @@ def command(
     jobs: int,
     strict: bool,
     received_at: str | None,
+    limits: dict[str, int],
     max_body: int,
 ) -> None:
     """Map payloads to ODP events: NDJSON on standard output, in input order; a summary on standard error.
@@ -93,7 +97,7 @@ def command(
     written = {"--output": output, "--rejects": rejects, "--summary": summary, "--report": page}
     refuse_overwriting(inputs, {**written, "--checkpoint": checkpoint})
     with ending_well():
-        engine = load(mapping, app, vocabulary, Limits(body_bytes=max_body * 2**20))
+        engine = load(mapping, app, vocabulary, Limits(**{"body_bytes": max_body * 2**20, **limits}))
         tasks = list(
             stream.tasks_for(
                 engine,

@@ -6,19 +6,21 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TextIO, TypeVar
 
 import click
 
 from rulesengine import loading
+from rulesengine.commands import completion
 from rulesengine.commands.completion import files
-from rulesengine.diagnostics import COLOURED, PLAIN, Diagnostic, Style, has_errors, in_order, render
+from rulesengine.diagnostics import COLOURED, PLAIN, Diagnostic, Style, did_you_mean, has_errors, in_order, render
 from rulesengine.engine import Engine
 from rulesengine.errors import FunctionFault, InvalidMapping
 from rulesengine.files import payload_files
+from rulesengine.limits import DEFAULT_LIMITS, Limits
 from rulesengine.loading import Files
-from rulesengine.payloads import DEFAULT_LIMITS, Limits
 from rulesengine.times import epoch
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -37,6 +39,36 @@ def app_options(command: _F) -> _F:
         "--vocabulary", metavar="FILE", shell_complete=files, help="Metrics and events to use in place of the bundled."
     )
     return app(vocabulary(command))
+
+
+def limit_option(command: _F) -> _F:
+    """`--limit`, of the verbs that read payloads: what is given, by the names of the fields of `Limits`."""
+    names = ", ".join(one.name for one in fields(Limits))
+    text = f"Refuse bodies beyond N, e.g. items=1000; may be given several times. NAME is of: {names}."
+    return click.option(
+        "--limit",
+        "limits",
+        multiple=True,
+        metavar="NAME=N",
+        callback=_limits,
+        shell_complete=completion.limits,
+        help=text,
+    )(command)
+
+
+def _limits(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, int]:
+    return dict(_limit(one) for one in given)
+
+
+def _limit(text: str) -> tuple[str, int]:
+    names = [one.name for one in fields(Limits)]
+    name, _, number = text.partition("=")
+    if name not in names:
+        hint = did_you_mean(name, names) or f"there are: {', '.join(names)}"
+        raise click.BadParameter(f"{name!r} is no limit; {hint}")
+    if not number.isdecimal() or not int(number):
+        raise click.BadParameter(f"{name} must be a whole number above 0, as in {name}={getattr(DEFAULT_LIMITS, name)}")
+    return name, int(number)
 
 
 def output_option(command: _F) -> _F:

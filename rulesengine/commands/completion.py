@@ -1,4 +1,4 @@
-"""What a shell may complete: the names of mappings that come with the package, files, codes, functions.
+"""What a shell may complete: the names of mappings that come with the package, files, limits, codes, functions.
 
 Each function is the `shell_complete` of parameters. `CompletionItem`s of type `file` and `dir` leave it to the shell.
 """
@@ -6,6 +6,7 @@ Each function is the `shell_complete` of parameters. `CompletionItem`s of type `
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 
 from click import Context, Parameter
 from click.shell_completion import CompletionItem
@@ -14,6 +15,7 @@ from rulesengine.bundled import bundled_mappings
 from rulesengine.codes import BY_NUMBER
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD
+from rulesengine.limits import DEFAULT_LIMITS
 from rulesengine.loading import is_mapping
 
 Items = list[CompletionItem]
@@ -47,6 +49,12 @@ def mappings(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
 def providers(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
     """Providers that there are mappings for in the package."""
     return [CompletionItem(path.stem) for path in bundled_mappings() if path.stem.startswith(incomplete)]
+
+
+def limits(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
+    """Limits of bodies as they are, to be changed."""
+    usual = [f"{name}={number}" for name, number in asdict(DEFAULT_LIMITS).items()]
+    return [CompletionItem(one) for one in usual if one.startswith(incomplete)]
 
 
 def codes(_ctx: Context, _param: Parameter, incomplete: str) -> Items:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from tempfile import TemporaryFile
@@ -18,6 +19,7 @@ from rulesengine.commands.common import (
     FAILED,
     app_options,
     counted,
+    limit_option,
     load,
     output_option,
     standard_input,
@@ -28,14 +30,15 @@ from rulesengine.commands.runs import ending_well, refuse_overwriting, report, w
 from rulesengine.diagnostics import listed, printable
 from rulesengine.engine import Engine
 from rulesengine.files import blocks, lines_of, payload_files
+from rulesengine.limits import DEFAULT_LIMITS, Limits
 from rulesengine.output import Outputs, outputs
-from rulesengine.payloads import DEFAULT_LIMITS, Limits
 from rulesengine.rejects import CannotRetry, Reject, read_reject
 from rulesengine.retrying import Retrier
 from rulesengine.tally import MOST_KINDS, Tally
 
-# A line has a body in it, of which each character may be an escape, and the item besides.
-_LIMITS = Limits(body_bytes=16 * DEFAULT_LIMITS.body_bytes)
+# A line has a body in it, of which each character may be an escape, and the item besides. All limits are held against
+# the body itself, once it is read out of the line.
+_LIMITS = Limits(body_bytes=16 * DEFAULT_LIMITS.body_bytes, depth=sys.maxsize, text_bytes=sys.maxsize)
 _KEPT_SHOWN = 20
 _ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
 _SUFFIX = re.compile(r"(\.(json|ndjson|jsonl|txt))?(\.gz)?$", re.I)
@@ -54,6 +57,7 @@ _SUFFIX = re.compile(r"(\.(json|ndjson|jsonl|txt))?(\.gz)?$", re.I)
 @click.option("--rejects", "left", metavar="FILE", shell_complete=files,
               help="Write what still fails to FILE; unless said, x.left.ndjson beside x.ndjson.")  # fmt: skip
 @summary_option
+@limit_option
 @click.option("--strict", is_flag=True, help="Fail when an item is unmatched.")
 def command(
     rejects: str,
@@ -63,6 +67,7 @@ def command(
     output: str | None,
     left: str | None,
     summary: str | None,
+    limits: dict[str, int],
     strict: bool,
 ) -> None:
     """Run items again that `rules apply --rejects` wrote out, after the mapping was mended; their siblings are not.
@@ -81,7 +86,7 @@ def command(
     refuse_overwriting([*paths, app, *own], {"--output": output, "--rejects": left, "--summary": summary})
     with ending_well(), ExitStack() as opened:
         inputs = [_opened(path, opened) for path in paths]
-        engine_of = _engine_of(mapping, inputs, app, vocabulary)
+        engine_of = _engine_of(mapping, inputs, app, vocabulary, Limits(**limits))
         with outputs(output, left, summary) as files:
             tally, kept = _write(inputs, Retrier(engine_of, _LIMITS), files)
     report(tally, ("line", "lines"))
@@ -190,16 +195,16 @@ def _opened(path: str, opened: ExitStack) -> _Input:
 
 
 def _engine_of(
-    mapping: str | None, inputs: Sequence[_Input], app: str, vocabulary: str | None
+    mapping: str | None, inputs: Sequence[_Input], app: str, vocabulary: str | None, limits: Limits
 ) -> Callable[[Reject], Engine]:
     """The engine for a line. All are loaded at once: no event is written before it is sure that each can be."""
     named = _named(inputs)
     if mapping is not None:
-        only = load(mapping, app, vocabulary)
+        only = load(mapping, app, vocabulary, limits)
         engines = dict.fromkeys(named, (mapping, only))
     else:
         files = {name: _file(*name, where) for name, where in named.items()}
-        engines = {name: (file, load(file, app, vocabulary)) for name, file in files.items()}
+        engines = {name: (file, load(file, app, vocabulary, limits)) for name, file in files.items()}
 
     def engine_of(reject: Reject) -> Engine:
         file, engine = engines[_name(reject)]

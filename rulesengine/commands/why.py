@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import click
 
 from rulesengine import stream
-from rulesengine.commands.common import FAILED, app_options, load, provider_of, request_of, standard_input
+from rulesengine.commands.common import FAILED, app_options, limit_option, load, provider_of, request_of, standard_input
 from rulesengine.commands.completion import files, mappings, providers
 from rulesengine.engine import Engine
 from rulesengine.explaining import stream as why_stream
 from rulesengine.explaining.reports import Mask, as_line, as_text, redacting
 from rulesengine.explaining.stream import Item
+from rulesengine.limits import Limits
 from rulesengine.output import writing
 
 _ITEM = re.compile(r"(?:([1-9][0-9]*):)?([0-9]+)")
@@ -44,6 +45,7 @@ def _wanted(ctx: click.Context, param: click.Parameter, value: str | None) -> _W
               help="Text for people, or a line of JSON an item.")  # fmt: skip
 @click.option("--redact", is_flag=True, help="Show type and length in place of values, but for what the mapping says.")
 @click.option("--provider", shell_complete=providers, help="Which mapping of a folder the payloads are for.")
+@limit_option
 @click.option("--received-at", metavar="T", help="When the payloads came: epoch seconds or ISO 8601, for request().")
 def command(
     mapping: str,
@@ -54,6 +56,7 @@ def command(
     form: str,
     redact: bool,
     provider: str | None,
+    limits: dict[str, int],
     received_at: str | None,
 ) -> None:
     """Explain what becomes of each item: the rule that takes it, why those above do not, where each value is from.
@@ -64,7 +67,7 @@ def command(
 
     Exit status: 0 explained; 1 an item that was explained is rejected; 2 wrong usage, or no such item.
     """
-    engine = load(mapping, app, vocabulary)
+    engine = load(mapping, app, vocabulary, Limits(**limits))
     tasks = stream.tasks_for(
         engine,
         payloads,

@@ -154,7 +154,7 @@ class Versions:
     def _remaining(self, block: Block, task: Task, changes: Changes) -> Iterator[tuple[int, bytes]]:
         """The lines of a block that are to be looked at whole; the others are counted."""
         old, new = (one.engine.program(one.provider) for one in (self.old, self.new))
-        found = alike(old, new, block.data, task.request)
+        found = alike(old, new, block.data, task.request, self.new.engine.limits)
         if found is None:
             yield from lines_of(block)
             return

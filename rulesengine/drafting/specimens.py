@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 from rulesengine import codes
 from rulesengine.errors import PayloadError
 from rulesengine.files import Block, blocks, bodies_of, is_lines, payload_files
-from rulesengine.payloads import DEFAULT_LIMITS, decode
+from rulesengine.limits import DEFAULT_LIMITS
+from rulesengine.payloads import decode
 
 MOST = 100_000
 _LEVELS = 60

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from rulesengine import model, runtime
+from rulesengine import codes, model, runtime
 from rulesengine.diagnostics import Place, did_you_mean
 from rulesengine.emitting import Target
 from rulesengine.errors import PayloadError
@@ -186,8 +186,10 @@ class Explainer:
         indexes = batch.indexes if batch.fault else (*batch.indexes, found.number)
         return tuple(Level(step.text, step.place, index) for step, index in zip(steps, indexes, strict=False))
 
-    def _failed_step(self, found: _Found) -> Derivation:
-        """How the step that a batch ended with came to what it gave."""
+    def _failed_step(self, found: _Found) -> Derivation | None:
+        """How the step that a batch ended with came to what it gave; None where there are too many items."""
+        if found.batch.fault is not None and found.batch.fault.code == codes.E515.number:
+            return None
         levels = found.batch.levels
         step = self.mapping.payload.steps[len(levels) - 1]
         return derive(step.where, step, self._view_of_level(levels, len(levels) - 1, found.scope.request))
