@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +21,7 @@ from rulesengine.errors import FunctionFault
 from rulesengine.expressions import CompiledExpression, compile_expression
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD, parse
+from rulesengine.limits import Limits
 from rulesengine.loading import File, Files
 from rulesengine.payloads import encode_lines
 from rulesengine.vocabulary import default_vocabulary
@@ -127,11 +128,12 @@ def expression_words() -> list[str]:
 def run_body(data: bytes, formats: Sequence[str], lines: str) -> None:
     """A body becomes the same in each of the ways there are, for the mapping that its first byte says.
 
-    The second byte says whether it is read line by line (its lowest bit) and made long enough to be read in parts.
+    The second byte says whether it is read line by line (its lowest bit), made long enough to be read in parts, and
+    held to limits that a short body can go beyond.
     """
     number, choice, body = *data[:2].ljust(2, b"\0"), data[2:]
     provider = providers()[number % len(providers())]
-    engine = engine_for(provider)
+    engine = narrow_engine_for(provider) if choice & 4 else engine_for(provider)
     formats = (lines,) if choice & 1 else formats
     body += b" " * (9_000 if choice & 2 else 0)
     found = engine.apply_bytes(provider, body, formats=formats)
@@ -141,6 +143,13 @@ def run_body(data: bytes, formats: Sequence[str], lines: str) -> None:
     assert counts(found) == counts(one_by_one(engine, provider, body, formats))
     if formats == ("ndjson",) and body.strip():
         assert counts(found) == counts(by_block(engine, provider, body))
+
+
+@cache
+def narrow_engine_for(provider: str) -> Engine:
+    """The engine with small limits."""
+    limits = Limits(body_bytes=20_000, items=2, depth=3, text_bytes=40, form_fields=8, form_depth=3)
+    return Engine(engine_for(provider)._files, limits)
 
 
 def one_by_one(engine: Engine, provider: str, body: bytes, formats: Sequence[str]) -> Result:
@@ -185,9 +194,9 @@ def body_seeds(wanted: Sequence[str], made: Iterable[bytes]) -> Iterator[bytes]:
     for number, provider in enumerate(providers()):
         formats = engine_for(provider).formats(provider)
         for case in tested(provider).cases if set(formats) & set(wanted) else ():
-            yield bytes([number, 0]) + (case.body or json.dumps(case.payload).encode())
+            yield bytes([number, 4 * (number % 2)]) + (case.body or json.dumps(case.payload).encode())
     for number, body in enumerate(made):
-        yield bytes([number % 256, number % 4]) + body
+        yield bytes([number % 256, number % 8]) + body
 
 
 def json_seeds() -> Iterator[bytes]:
