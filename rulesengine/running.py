@@ -16,7 +16,7 @@ from rulesengine.errors import PayloadError
 from rulesengine.jmes import fault_sentence
 from rulesengine.program import IGNORED, ItemFault, Program
 
-_LISTS = frozenset(("ignored", "unmatched", "rejected"))
+_LISTS = frozenset(("events", "ignored", "unmatched", "rejected"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,14 @@ class Result:
     items: int = 0
     emitted: int = 0
 
-    def __init__(self) -> None:
-        # One is made for each call of `apply`; with all its lists it would cost half as much as mapping the item.
-        self.events = []
+    def __getattr__(self, name: str) -> list[Any]:
+        """A list is made when it is first asked for.
 
-    def __getattr__(self, name: str) -> list[Outcome]:
-        """The lists that most calls leave empty are made when they are first asked for."""
+        A result is made for each call of `apply`, and with all its lists it would cost as much as mapping the item.
+        """
         if name not in _LISTS:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        made: list[Outcome] = []
+        made: list[Any] = []
         self.__dict__[name] = made
         return made
 
@@ -74,11 +73,10 @@ class Result:
         return f"Result({', '.join(f'{name}={value!r}' for name, value in self._all().items())})"
 
     def _all(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("events", *sorted(_LISTS), "bodies", "items", "emitted")}
+        return {name: getattr(self, name) for name in (*sorted(_LISTS), "bodies", "items", "emitted")}
 
     def add(self, other: Result) -> None:
         """Take what became of further bodies."""
-        self.events.extend(other.events)
         for name in _LISTS & other.__dict__.keys():
             getattr(self, name).extend(getattr(other, name))
         self.bodies, self.items = self.bodies + other.bodies, self.items + other.items
@@ -94,11 +92,16 @@ def result_of(program: Program, body: Any, request: Any) -> Result:
     result = Result()
     if type(body) is dict and not program.steps:
         try:
-            made = program.item(body, body, None, request)
+            if program.direct is not None:
+                field, branches, other = program.direct
+                event = body.get(field)
+                made = (branches.get(event, other) if isinstance(event, str) else other)(body)
+            else:
+                made = program.item(body, body, None, request)
         except Exception:  # noqa: BLE001 the long way says what an expression raised
             made = None
         if type(made) is dict:
-            result.events.append(made)
+            result.events = [made]
             result.bodies = result.items = result.emitted = 1
             return result
     run_body(program, body, request, result)
