@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from rulesengine.diagnostics import printable
+
 _INTERRUPTED = 128 + signal.SIGINT
 
 # Loaded only when used, so that `rules apply` does not pay for what other verbs import.
@@ -52,7 +54,10 @@ class _Verbs(click.Group):
 
 @contextmanager
 def _ending_well() -> Iterator[None]:
-    """An interrupt ends the program quietly; what the system refuses while it writes is told in a line."""
+    """An interrupt ends the program quietly; what the system refuses while it writes is told in a line.
+
+    What is told may hold the names of files: nothing of them may reach the terminal as a command.
+    """
     try:
         yield
     except KeyboardInterrupt:
@@ -61,7 +66,11 @@ def _ending_well() -> Iterator[None]:
         raise
     except OSError as fault:
         what = fault.filename or "standard output"
-        raise click.ClickException(f"cannot write {what}: {(fault.strerror or str(fault)).lower()}") from None
+        why = (fault.strerror or str(fault)).lower()
+        raise click.ClickException(printable(f"cannot write {what}: {why}")) from None
+    except click.ClickException as fault:
+        vars(fault).update(message=printable(fault.message))  # click has no other way to its text
+        raise
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -100,13 +100,13 @@ class Diagnostic:
         return {
             "code": self.code.number,
             "severity": self.code.severity,
-            "file": self.place.file,
+            "file": escaped(self.place.file),
             "line": self.place.line,
             "column": self.place.column,
             "end_line": self.place.end_line,
             "end_column": self.place.end_column,
-            "message": self.message,
-            "hint": self.hint or None,
+            "message": escaped(self.message),
+            "hint": escaped(self.hint) or None,
         }
 
 
@@ -161,6 +161,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def escaped(name: str) -> str:
+    """The name of a file, or text with one in it, as JSON can hold it: bytes that are not UTF-8 as escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def render(diagnostics: Iterable[Diagnostic], style: Style = PLAIN) -> str:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from rulesengine.bodies import sha256
 from rulesengine.bundled import bundled_mapping
-from rulesengine.diagnostics import listed
+from rulesengine.diagnostics import escaped, listed
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError, RulesEngineError
 from rulesengine.limits import Limits
@@ -202,11 +202,6 @@ def in_order(result: Result) -> list[tuple[str, Outcome]]:
 def ended(line: bytes, number: int | None) -> bytes:
     """A line with its end: the number of the line that its item came from, or None for a file that is one body."""
     return b"%b%b}}\n" % (line, b"null" if number is None else b"%d" % number)
-
-
-def escaped(path: str) -> str:
-    """A file's name as JSON can hold it: bytes that are not UTF-8 as escapes."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rulesengine.bundled import error_page
-from rulesengine.diagnostics import Code, Diagnostic, printable
+from rulesengine.diagnostics import Code, Diagnostic, escaped, printable
 from rulesengine.loading import Checked
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -28,7 +28,7 @@ def as_json(checked: Checked) -> str:
         "errors": errors,
         "advice": len(checked.diagnostics) - errors,
         "silenced": [{**one.diagnostic.as_dict(), "reason": one.reason} for one in checked.silenced],
-        "left_out": list(checked.left_out),
+        "left_out": [escaped(file) for file in checked.left_out],
     }
     return json.dumps(report, indent=2) + "\n"
 
@@ -117,7 +117,7 @@ def _result(one: Diagnostic, rule: int, reason: str | None) -> dict[str, Any]:
         "ruleId": one.code.number,
         "ruleIndex": rule,
         "level": _level(one.code),
-        "message": {"text": _text(one)},
+        "message": {"text": escaped(_text(one))},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(place.file)}, "region": region}}],
         # In SARIF either all results of a run have this list or none.
         "suppressions": [] if reason is None else [{"kind": "inSource", "justification": reason}],

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
-from rulesengine.diagnostics import shortened, shown
+from rulesengine.diagnostics import escaped, shortened, shown
 from rulesengine.flows import Flows
 from rulesengine.program import event_key
 from rulesengine.running import Outcome, Result
@@ -151,7 +151,7 @@ def _as_dict(value: Unmapped, seen: Seen) -> dict[str, Any]:
         "table": value.table,
         "value": value.value,
         "count": seen.times,
-        "first": str(seen.first),
+        "first": escaped(str(seen.first)),
     }
 
 

@@ -10,7 +10,7 @@ import click
 from rulesengine import __version__, loading
 from rulesengine.commands.common import FAILED, app_options, counted, gather, style_for
 from rulesengine.commands.completion import folders, mappings
-from rulesengine.diagnostics import PLAIN, Style, has_errors, render
+from rulesengine.diagnostics import PLAIN, Style, has_errors, printable, render
 from rulesengine.engine import Engine
 from rulesengine.loading import Checked, Files
 from rulesengine.reports import as_github, as_json, as_sarif
@@ -83,7 +83,7 @@ def _with_cases(files: Files, checked: Checked) -> Checked:
 def _as_text(checked: Checked, style: Style) -> str:
     errors = sum(one.is_error for one in checked.diagnostics)
     advice = len(checked.diagnostics) - errors
-    left_out = "".join(f"left out: {file} is for another channel\n" for file in checked.left_out)
+    left_out = "".join(printable(f"left out: {file} is for another channel") + "\n" for file in checked.left_out)
     mappings = counted(checked.files, "mapping")
     silenced = f", {len(checked.silenced)} silenced" if checked.silenced else ""
     if checked.diagnostics:

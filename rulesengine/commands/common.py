@@ -15,7 +15,17 @@ import click
 from rulesengine import loading
 from rulesengine.commands import completion
 from rulesengine.commands.completion import files
-from rulesengine.diagnostics import COLOURED, PLAIN, Diagnostic, Style, did_you_mean, has_errors, in_order, render
+from rulesengine.diagnostics import (
+    COLOURED,
+    PLAIN,
+    Diagnostic,
+    Style,
+    did_you_mean,
+    has_errors,
+    in_order,
+    printable,
+    render,
+)
 from rulesengine.engine import Engine
 from rulesengine.errors import FunctionFault, InvalidMapping
 from rulesengine.files import payload_files
@@ -117,7 +127,7 @@ def load(mapping: str, app: str, vocabulary: str | None, limits: Limits = DEFAUL
     except InvalidMapping as fault:
         fail([one for one in fault.diagnostics if one.is_error], FAILED)
     for file in engine.left_out:
-        click.echo(f"left out: {file} is for another channel than {app}", err=True)
+        click.echo(printable(f"left out: {file} is for another channel than {app}"), err=True)
     if not engine.providers:
         raise click.UsageError(f"no mapping in {mapping} is for the channel of {app}")
     return engine

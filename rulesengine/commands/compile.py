@@ -6,6 +6,7 @@ import click
 
 from rulesengine.commands.common import app_options, load
 from rulesengine.commands.completion import mappings
+from rulesengine.diagnostics import printable
 
 
 @click.command("compile")
@@ -18,4 +19,5 @@ def command(mapping: str, app: str, vocabulary: str | None) -> None:
     """
     engine = load(mapping, app, vocabulary)
     for provider in engine.providers:
-        click.echo(f"# {provider}: {engine.mapping_id(provider)[0]}\n\n{engine.source(provider).rstrip()}")
+        file = printable(engine.mapping_id(provider)[0])  # a line break in it would end the comment
+        click.echo(f"# {provider}: {file}\n\n{engine.source(provider).rstrip()}")

@@ -14,13 +14,12 @@ from typing import Any
 
 from rulesengine import model, runtime
 from rulesengine.codes import BY_NUMBER
-from rulesengine.diagnostics import Place, printable, shortened, shown
+from rulesengine.diagnostics import Place, escaped, printable, shortened, shown
 from rulesengine.errors import PayloadError
 from rulesengine.explaining.derivation import Derivation, Part, Step, is_path
 from rulesengine.explaining.why import EMITTED, Emitted, Explanation, Level, Nearest, Tried
 from rulesengine.jmes import parse
 from rulesengine.payloads import encode_line
-from rulesengine.rejects import escaped
 from rulesengine.tally import Source, kind_of
 
 # Gives a value that may be told as it is, and a text such as `<text of 15>` for any other.

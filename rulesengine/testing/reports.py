@@ -67,7 +67,7 @@ def coverage_lines(suites: Sequence[Suite]) -> Iterator[str]:
             yield printable(f"{part.place}: not run: {part.kind} {part.name}")
     if len(suites) > 1:
         for suite in suites:
-            yield f"{percent(suite.coverage())} {suite.tested.mapping.file}"
+            yield printable(f"{percent(suite.coverage())} {suite.tested.mapping.file}")
     yield f"{percent(covered_in(suites))} covered: {_by_kind(covered_in(suites))}"
 
 
@@ -154,8 +154,8 @@ def as_junit(suites: Sequence[Suite], errors: Sequence[Diagnostic] = ()) -> str:
                 first = difference(trial.differences[0])
                 SubElement(case, "failure", {"message": printable(first)}).text = _allowed(lines)
         for left_out in suite.left_out:
-            reason = {"message": f"no app.yml is given for channel {suite.tested.channel_of(left_out)}"}
-            SubElement(_junit_case(made, suite, left_out), "skipped", reason)
+            reason = printable(f"no app.yml is given for channel {suite.tested.channel_of(left_out)}")
+            SubElement(_junit_case(made, suite, left_out), "skipped", {"message": reason})
     if errors:
         _junit_errors(root, errors)
     return _document(root)
