@@ -15,19 +15,20 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import astuple, dataclass
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from rulesengine import __version__
 from rulesengine.bodies import sha256
+from rulesengine.codes import BY_NUMBER
 from rulesengine.engine import Engine
 from rulesengine.errors import CheckpointRefused
 from rulesengine.files import Spot
 from rulesengine.flows import Flows, Step
-from rulesengine.output import Outputs, Part, Sink, sync_folder, writing
+from rulesengine.output import AS_IT_IS, Outputs, Part, Sink, sync_folder, writing
 from rulesengine.stream import BEGINNING, Mark, Task
 from rulesengine.tally import COUNTS, MOST_KINDS, Problem, Seen, Source, Tally, Unmapped
 
@@ -36,6 +37,7 @@ if sys.platform != "win32":
 
 # What was done since the last checkpoint is done again; each waits for the disk.
 _SECONDS = 2.0
+_Key = TypeVar("_Key")
 _OTHER = {
     "version": "was made by another version of this program",
     "engine": "is of another mapping, app.yml, vocabulary or limits",
@@ -95,18 +97,18 @@ def resumable(
     written = [one for one in (rejects, events or "-") if one is not None]
     identity = _identity(path, engine, tasks, written)
     with closing(_File(path)) as file, ExitStack() as opened:
-        state = _state(path, file.read(), identity)
-        start = Mark(state["mark"][0], Spot(*state["mark"][1])) if state else BEGINNING
+        saved = _saved(path, file.read(), identity, written)
+        start = saved.mark if saved is not None else BEGINNING
         is_done = start == Mark(len(tasks))  # then a part that is not there has got its name already
         names = [one for one in written if not is_done or os.path.exists(_beside(path, one))]
-        parts = {one: _part(path, one, state) for one in names}
+        parts = {one: _part(path, one, saved) for one in names}
         for part in parts.values():
             opened.callback(part.close)
         with ExitStack() as pages:
             others = [_page(path, one, pages) if one is not None else None for one in (summary, report)]
             *kept, emitted = [parts.get(one, BytesIO()) for one in written]
             outputs = Outputs(emitted, kept[0] if kept else None, *others)
-            tally = _from_json(state["tally"]) if state else Tally(limit=MOST_KINDS)
+            tally = saved.tally if saved is not None else Tally(limit=MOST_KINDS)
             run = _Resumable(outputs, tally, start, file=file, identity=identity, parts=parts)
             yield run
             if not is_done:
@@ -131,10 +133,10 @@ def _written_at_once(part: Part) -> Iterator[Part]:
         part.put_in_place()
 
 
-def _part(path: str, output: str, state: Mapping[str, Any] | None) -> Part:
+def _part(path: str, output: str, saved: _Saved | None) -> Part:
     """An output as far as a checkpoint goes."""
-    beside, size = _beside(path, output), state["sizes"][output] if state else 0
-    if state and (not os.path.exists(beside) or os.path.getsize(beside) < size):
+    beside, size = _beside(path, output), saved.sizes[output] if saved is not None else 0
+    if saved is not None and (not os.path.exists(beside) or os.path.getsize(beside) < size):
         raise CheckpointRefused(
             f"what {path} says was written of {output} is not in {beside} any more: delete {path} to start over"
         )
@@ -184,22 +186,6 @@ def _stamp(path: str) -> tuple[int, ...]:
     return found.st_size, found.st_mtime_ns
 
 
-def _state(path: str, text: bytes, identity: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a checkpoint says, if it has been written, and is of this run."""
-    if not text:
-        return None
-    try:
-        state = json.loads(text)
-    except ValueError:
-        state = None
-    if not isinstance(state, dict) or not state.keys() >= {*identity, "mark", "sizes", "tally"}:
-        raise CheckpointRefused(f"{path} is no checkpoint of `rules apply`: name another file")
-    for name, why in _OTHER.items():
-        if state[name] != identity[name]:
-            raise CheckpointRefused(f"the checkpoint {path} {why}: repeat that run as it was, or delete {path}")
-    return state
-
-
 # -- its file ---------------------------------------------------------------------------------------------------------
 
 
@@ -217,7 +203,7 @@ class _File:
 
     def _taken(self, file: str) -> BinaryIO:
         try:
-            handle = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+            handle = os.fdopen(os.open(file, os.O_RDWR | AS_IT_IS, 0o666), "r+b")
         except OSError as fault:
             raise OSError(fault.errno, fault.strerror, self._path) from None
         if sys.platform != "win32":
@@ -273,6 +259,46 @@ def _close(handle: BinaryIO) -> None:
         handle.close()
 
 
+# -- what it says ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """How far a run was, how many bytes of each output belong to that, and what it had counted."""
+
+    mark: Mark
+    sizes: Mapping[str, int]
+    tally: Tally
+
+
+def _saved(path: str, text: bytes, identity: Mapping[str, Any], written: Sequence[str]) -> _Saved | None:
+    """What a checkpoint says, if it has been written, and is of this run."""
+    if not text:
+        return None
+    try:
+        state = json.loads(text)
+        others = [why for name, why in _OTHER.items() if state[name] != identity[name]]
+        saved = None if others else _read(state, written)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):  # whatever else a file may hold
+        raise CheckpointRefused(f"{path} is no checkpoint of `rules apply`: name another file") from None
+    if others:
+        raise CheckpointRefused(f"the checkpoint {path} {others[0]}: repeat that run as it was, or delete {path}")
+    return saved
+
+
+def _read(state: Mapping[str, Any], written: Sequence[str]) -> _Saved:
+    """What JSON says. Raises what Python does where it is something else; it is data, and nothing of it a name."""
+    number, (offset, lines) = state["mark"]
+    sizes = {one: _number(state["sizes"][one]) for one in written}
+    return _Saved(Mark(_number(number), Spot(_number(offset), _number(lines))), sizes, _from_json(state["tally"]))
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(value)
+    return value
+
+
 # -- counts -----------------------------------------------------------------------------------------------------------
 
 
@@ -291,18 +317,37 @@ def _as_json(tally: Tally) -> dict[str, Any]:
 def _from_json(said: Mapping[str, Any]) -> Tally:
     flows = None
     if said["steps"] is not None:
-        steps = {Step(*step): count for *step, count in said["steps"]}
-        flows = Flows(Counter(steps), Counter({(metric, hour): count for metric, hour, count in said["hours"]}))
+        steps = _counter((Step(*map(_text, step)), count) for *step, count in said["steps"])
+        flows = Flows(steps, _counter(((_text(one), _number(hour)), count) for one, hour, count in said["hours"]))
     return Tally(
-        **said["counts"],
-        by_event=Counter(said["by_event"]),
-        problems={Problem(*kind): _seen(seen) for kind, seen in said["problems"]},
-        unmapped={Unmapped(*kind): _seen(seen) for kind, seen in said["unmapped"]},
+        **{name: _number(said["counts"][name]) for name in COUNTS},
+        by_event=_counter(said["by_event"].items()),
+        problems={_problem(*map(_text, kind)): _seen(seen) for kind, seen in said["problems"]},
+        unmapped={_unmapped(*kind): _seen(seen) for kind, seen in said["unmapped"]},
         limit=MOST_KINDS,
         flows=flows,
     )
 
 
+def _counter(said: Iterable[tuple[_Key, Any]]) -> Counter[_Key]:
+    return Counter({key: _number(count) for key, count in said})
+
+
+def _problem(code: str, message: str, place: str) -> Problem:
+    return Problem(BY_NUMBER[code].number, message, place)
+
+
+def _unmapped(provider: Any, code: Any, place: Any, table: Any, value: Any) -> Unmapped:
+    table, value = (None if one is None else _text(one) for one in (table, value))
+    return Unmapped(_text(provider), _text(code), _text(place), table, value)
+
+
 def _seen(said: tuple[int, list[Any]]) -> Seen:
-    times, first = said
-    return Seen(times, Source(*first))
+    times, (path, line, item) = said
+    return Seen(_number(times), Source(_text(path), None if line is None else _number(line), _number(item)))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(value)
+    return value

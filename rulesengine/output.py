@@ -12,11 +12,13 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, BinaryIO, NamedTuple, Protocol, cast
 
 _BUFFER = 2**20
+# Opens a file whose name can be told beforehand: where others may write to its folder, it could lead elsewhere.
+AS_IT_IS = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 
 
 @contextmanager
@@ -107,9 +109,9 @@ def sync_folder(path: str) -> None:
 class _Named(io.FileIO):
     """A file of which a fault names the path that the user gave."""
 
-    def __init__(self, file: str, path: str, mode: str) -> None:
+    def __init__(self, file: str, path: str, mode: str, opener: Callable[[str, int], int] | None) -> None:
         try:
-            super().__init__(file, mode)
+            super().__init__(file, mode, opener=opener)
         except OSError as fault:
             raise OSError(fault.errno, fault.strerror, path) from None
         self._path = path
@@ -121,8 +123,8 @@ class _Named(io.FileIO):
             raise OSError(fault.errno, fault.strerror, self._path) from None
 
 
-def _opened(file: str, path: str, mode: str) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedWriter(_Named(file, path, mode), _BUFFER))
+def _opened(file: str, path: str, mode: str, opener: Callable[[str, int], int] | None = None) -> BinaryIO:
+    return cast(BinaryIO, io.BufferedWriter(_Named(file, path, mode, opener), _BUFFER))
 
 
 def _packed(raw: BinaryIO, path: str) -> BinaryIO:
@@ -140,11 +142,7 @@ class Part:
 
     def __init__(self, path: str, beside: str, size: int) -> None:
         self._beside, self._place, self._is_packed = beside, os.path.realpath(path), path.endswith(".gz")
-        try:
-            os.close(os.open(beside, os.O_WRONLY | os.O_CREAT, 0o666))
-        except OSError as fault:
-            raise OSError(fault.errno, fault.strerror, path) from None
-        self._raw = _opened(beside, path, "r+b")
+        self._raw = _opened(beside, path, "r+b", lambda file, flags: os.open(file, flags | AS_IT_IS, 0o666))
         self._raw.truncate(size)
         self._raw.seek(size)
         sync_folder(beside)

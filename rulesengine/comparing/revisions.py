@@ -15,6 +15,9 @@ from rulesengine import codes, loading
 from rulesengine.diagnostics import Diagnostic, Place
 from rulesengine.loading import File, Files
 
+# A program that the repository's configuration names, which git runs before it looks into what is staged.
+_RUNS_NOTHING = ("-c", "core.fsmonitor=false")
+
 
 class _Refused(Exception):
     """What git says, and its hint."""
@@ -67,8 +70,9 @@ def _file(name: str, faults: list[Diagnostic], *, in_folder: bool = False) -> Fi
 
 def _git(*arguments: str) -> bytes:
     """What git prints. Raises _Refused."""
+    command = ["git", *_RUNS_NOTHING, *arguments]
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, env={**os.environ, "LC_ALL": "C"}, check=False)
+        done = subprocess.run(command, capture_output=True, env={**os.environ, "LC_ALL": "C"}, check=False)
     except (OSError, ValueError) as fault:  # there is no git; or a null byte in the name
         raise _Refused(f"git cannot be run: {getattr(fault, 'strerror', None) or fault}".lower(), "") from None
     if done.returncode == 0:
