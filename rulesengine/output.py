@@ -17,6 +17,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, BinaryIO, NamedTuple, Protocol, cast
 
 _BUFFER = 2**20
+# Makes a file without a name, where the system has that, and a way to name it later.
+_NAMELESS = getattr(os, "O_TMPFILE", 0) if os.path.isdir("/proc/self/fd") else 0
 # Opens a file whose name can be told beforehand: where others may write to its folder, it could lead elsewhere.
 AS_IT_IS = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 
@@ -26,8 +28,9 @@ def writing(path: str | None) -> Iterator[BinaryIO]:
     """A stream of bytes to a file, or to standard output when there is no path; `.gz` is packed.
 
     A file is written beside its place and renamed into it when the block ends well; otherwise it is removed and
-    whatever stood there stays. A link is followed, and what is no regular file (a pipe, a device) is written to as it
-    is. Raises OSError, with the path as it was given, when that cannot be done.
+    whatever stood there stays. On Linux it has no name until then, so that not even a killed process leaves it. A link
+    is followed, and what is no regular file (a pipe, a device) is written to as it is. Raises OSError, with the path as
+    it was given, when that cannot be done.
     """
     if path is None or path == "-":
         if sys.stdout is None:
@@ -80,13 +83,41 @@ def _replacing(path: str) -> Iterator[BinaryIO]:
     place = os.path.realpath(path)
     beside = os.path.join(os.path.dirname(place), f".rules.{os.getpid()}.{os.urandom(6).hex()}.part")
     try:
-        with _opened(beside, path, "xb") as raw, _packed(raw, path) as stream:
-            yield stream
-        put_in_place(beside, place)
+        with _opened(beside, path, "xb", _nameless) as raw:
+            with _packed(raw, path) as stream:
+                yield stream
+            raw.flush()
+            with _told_of(path):
+                _name(raw.fileno(), beside)
+        with _told_of(path):
+            put_in_place(beside, place)
     except BaseException:  # an interrupt too must leave nothing behind; it goes on as it came
         with suppress(OSError):
             os.unlink(beside)
         raise
+
+
+def _nameless(file: str, flags: int) -> int:
+    """Open a file that gets its name only when it is complete, so that no kill can leave it; else one that has it."""
+    if _NAMELESS:
+        with suppress(OSError):  # not every file system has that
+            return os.open(os.path.dirname(file), os.O_WRONLY | _NAMELESS, 0o666)
+    return os.open(file, flags, 0o666)
+
+
+def _name(file: int, path: str) -> None:
+    """Give an open file its name, if it has none yet."""
+    if os.fstat(file).st_nlink == 0:
+        os.link(f"/proc/self/fd/{file}", path, src_dir_fd=file)  # with a folder given, the link is followed
+
+
+@contextmanager
+def _told_of(path: str) -> Iterator[None]:
+    """What the system refuses names this path."""
+    try:
+        yield
+    except OSError as fault:
+        raise OSError(fault.errno, fault.strerror, path) from None
 
 
 def put_in_place(beside: str, place: str) -> None:
@@ -110,10 +141,8 @@ class _Named(io.FileIO):
     """A file of which a fault names the path that the user gave."""
 
     def __init__(self, file: str, path: str, mode: str, opener: Callable[[str, int], int] | None) -> None:
-        try:
+        with _told_of(path):
             super().__init__(file, mode, opener=opener)
-        except OSError as fault:
-            raise OSError(fault.errno, fault.strerror, path) from None
         self._path = path
 
     def write(self, data: Any, /) -> int:
@@ -127,10 +156,14 @@ def _opened(file: str, path: str, mode: str, opener: Callable[[str, int], int] |
     return cast(BinaryIO, io.BufferedWriter(_Named(file, path, mode, opener), _BUFFER))
 
 
-def _packed(raw: BinaryIO, path: str) -> BinaryIO:
-    return (
-        cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0)) if path.endswith(".gz") else raw
-    )
+@contextmanager
+def _packed(raw: BinaryIO, path: str) -> Iterator[BinaryIO]:
+    """What packs into a file whose name says so; it is not closed with it."""
+    if not path.endswith(".gz"):
+        yield raw
+        return
+    with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed:
+        yield cast(BinaryIO, packed)
 
 
 class Part:
@@ -141,7 +174,8 @@ class Part:
     """
 
     def __init__(self, path: str, beside: str, size: int) -> None:
-        self._beside, self._place, self._is_packed = beside, os.path.realpath(path), path.endswith(".gz")
+        self._path, self._beside, self._place = path, beside, os.path.realpath(path)
+        self._is_packed = path.endswith(".gz")
         self._raw = _opened(beside, path, "r+b", lambda file, flags: os.open(file, flags | AS_IT_IS, 0o666))
         self._raw.truncate(size)
         self._raw.seek(size)
@@ -170,7 +204,8 @@ class Part:
     def put_in_place(self) -> None:
         """Close the file, which must be synced, and give it its name."""
         self._raw.close()
-        put_in_place(self._beside, self._place)
+        with _told_of(self._path):
+            put_in_place(self._beside, self._place)
         sync_folder(self._place)
 
     def close(self) -> None:

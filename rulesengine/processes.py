@@ -162,6 +162,8 @@ def _units(pieces: Iterable[_Piece]) -> Iterator[_Unit]:
 
 # -- workers ----------------------------------------------------------------------------------------------------------
 
+# An interrupt and the end of a terminal reach the parent too, and it ends its workers.
+_FOR_PARENT = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
 # Of a worker process, set once when it starts.
 _engine: Engine | None = None
 _slots: _Slots = []
@@ -171,7 +173,8 @@ def _start_worker(engine: Engine, slots: _Slots) -> None:
     global _engine, _slots
     _engine, _slots = engine, slots
     gc.set_threshold(SELDOM)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends its workers
+    for one in _FOR_PARENT:
+        signal.signal(one, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # see _undisturbed
@@ -283,7 +286,7 @@ def _first(under_way: deque[tuple[_Unit, int, Future[list[_Made]]]], slots: _Slo
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Signals wait: a pool that is interrupted while it starts or ends may wait for its workers for ever."""
-    signals = {signal.SIGINT, signal.SIGTERM}
+    signals = {*_FOR_PARENT, signal.SIGTERM}
     if not hasattr(signal, "pthread_sigmask"):  # on Windows
         yield
         return

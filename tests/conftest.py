@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import time
+from pathlib import Path
 from typing import Any
 
 from rulesengine import Engine, Result
@@ -58,6 +61,27 @@ def assert_all_accounted_for(result: Result) -> None:
     assert result.items == result.emitted + len(others)
     assert len({one.index for one in others}) == len(others)
     assert all(0 <= one.index < result.items for one in others)
+
+
+def wait_for_output(pid: int, folder: Path) -> None:
+    """Until a process writes to a file in a folder, whether that has a name yet or none."""
+    while not list(folder.glob(".rules.*")) and not any(f"{folder}/#" in one for one in _open_files(pid)):
+        time.sleep(0.02)
+
+
+def _open_files(pid: int) -> list[str]:
+    found = Path(f"/proc/{pid}/fd")
+    links = list(found.iterdir()) if found.is_dir() else []
+    return [os.readlink(one) for one in links if one.is_symlink()]
+
+
+def leaves_parts_when_killed(folder: Path) -> bool:
+    """Whether the system has no files without a name there."""
+    try:
+        os.close(os.open(folder, os.O_WRONLY | os.O_TMPFILE))
+    except (AttributeError, OSError):
+        return True
+    return False
 
 
 def pytest_configure() -> None:

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from click.testing import CliRunner, Result
 
 from rulesengine.bundled import bundled_mappings
 from rulesengine.cli import main
+from tests.conftest import wait_for_output
 
 HERE = Path(__file__).parent
 SAMPLE = (HERE / "samples" / "sendgrid.json").read_bytes()
@@ -238,8 +238,7 @@ def test_interrupt_leaves_no_file_and_no_process(folder: Path) -> None:
         assert running.stdin is not None
         running.stdin.write((json.dumps(OPEN) + "\n").encode() * 30_000)
         running.stdin.flush()
-        while not list(folder.glob(".rules.*")):
-            time.sleep(0.02)
+        wait_for_output(running.pid, folder)
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 128 + signal.SIGINT
         assert running.stderr is not None
@@ -467,17 +466,37 @@ def test_a_full_device_is_told_in_a_line() -> None:
         assert b"Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_termination_clears_up(folder: Path, jobs: str) -> None:
+def test_termination_clears_up(folder: Path, jobs: str, how: str) -> None:
+    if not hasattr(signal, how):
+        pytest.skip(f"no {how}")
+    number = getattr(signal, how)
     with process("apply", "m.yml", "-", "--format", "ndjson", "-o", "out", "--jobs", jobs) as running:
         assert running.stdin is not None
         running.stdin.write((json.dumps(OPEN) + "\n").encode() * 30_000)
         running.stdin.flush()
-        while not list(folder.glob(".rules.*")):
-            time.sleep(0.02)
-        running.terminate()
-        assert running.wait(30) == 128 + signal.SIGTERM
+        wait_for_output(running.pid, folder)
+        running.send_signal(number)
+        assert running.wait(30) == 128 + number
         assert list(folder.glob("out")) + list(folder.glob(".rules.*")) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="terminals of POSIX")
+def test_a_run_that_is_to_outlive_its_terminal_does(folder: Path) -> None:
+    """`nohup` has the signal ignored before the program begins."""
+    ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    code = ignoring + "from rulesengine.cli import main; main(prog_name='rules')"
+    command = [sys.executable, "-c", code, "apply", "m.yml", "-", "--format", "ndjson", "-o", "out", "--jobs", "2"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        assert running.stdin is not None
+        running.stdin.write((json.dumps(OPEN) + "\n").encode() * 30_000)
+        running.stdin.flush()
+        wait_for_output(running.pid, folder)
+        running.send_signal(signal.SIGHUP)
+        running.stdin.close()
+        assert running.wait(60) == 0
+    assert (folder / "out").read_bytes().count(b"\n") == 30_000
 
 
 def test_a_name_that_is_not_utf8_is_written_with_escapes(folder: Path) -> None:

@@ -20,6 +20,7 @@ from rulesengine.files import Lines, ranges
 from rulesengine.limits import Limits
 from rulesengine.processes import run_in_processes
 from rulesengine.stream import Chunk, joined, run, tasks_for
+from tests.conftest import leaves_parts_when_killed
 from tests.test_stream import APP, MAPPING
 
 LINES = [
@@ -134,9 +135,10 @@ def is_alive(pid: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
 @pytest.mark.parametrize("times", [1, 3])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda one: one.name)
-def test_no_process_outlives_the_run(folder: Path, how: signal.Signals, times: int) -> None:
-    """The run reads from a pipe that stays open, so it ends by the signal; after SIGKILL a part file may stay."""
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
+def test_no_process_outlives_the_run(folder: Path, name: str, times: int) -> None:
+    """The run reads from a pipe that stays open, so it ends by the signal."""
+    how = signal.Signals[name]
     arguments = ["apply", str(folder / "m.yml"), "-", "--format", "ndjson", "-o", str(folder / "out"), "--jobs", "2"]
     command = [sys.executable, "-m", "rulesengine", *arguments, "--app", str(folder / "app.yml")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
@@ -154,8 +156,27 @@ def test_no_process_outlives_the_run(folder: Path, how: signal.Signals, times: i
             time.sleep(0.02)
         assert [pid for pid in workers if is_alive(pid)] == []
         assert not (folder / "out").exists()
-        if how is not signal.SIGKILL:
+        if how is not signal.SIGKILL or not leaves_parts_when_killed(folder):
             assert [one for one in os.listdir(folder) if one.startswith(".rules")] == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+def test_a_terminal_that_is_closed_ends_the_run_and_not_its_workers(folder: Path) -> None:
+    """All of them are told; were the workers to end first, the run would take them for killed."""
+    arguments = ["apply", str(folder / "m.yml"), "-", "--format", "ndjson", "-o", str(folder / "out"), "--jobs", "2"]
+    command = [sys.executable, "-m", "rulesengine", *arguments, "--app", str(folder / "app.yml")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as running:
+        assert running.stdin is not None
+        running.stdin.write((LINES[0] + "\n").encode() * 80_000)
+        running.stdin.flush()
+        while len(workers := children_of(running.pid)) < 2:
+            time.sleep(0.02)
+        for worker in workers:
+            os.kill(worker, signal.SIGHUP)
+        time.sleep(0.3)
+        assert all(map(is_alive, workers))
+        os.killpg(running.pid, signal.SIGHUP)
+        assert running.wait(30) == 128 + signal.SIGHUP
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")

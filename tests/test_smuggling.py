@@ -51,9 +51,10 @@ CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.link", "os.symlink", "os.rm
 STARTS = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.startfile", "pty.spawn", "ctypes.dlopen")
 def note(event, given):
     if event == "open" and isinstance(given[2], int) and given[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-        noted.append(("write", [given[0]]))
+        if not os.path.isdir(given[0]):  # else a file is made there that gets its name later
+            noted.append(("write", [given[0]]))
     elif event in CHANGES:
-        noted.append(("write", [one for one in given if isinstance(one, str)]))
+        noted.append(("write", [one for one in given if isinstance(one, str) and not one.startswith("/proc/self/fd/")]))
     elif event == "subprocess.Popen":
         noted.append(("start", list(given[1])))
     elif event in STARTS or event.startswith("socket.") or "pickle" in event:

@@ -20,7 +20,7 @@ from rulesengine.tally import Tally
 _EVENTS = "--output"
 _PROBLEMS_SHOWN = 20
 _UNMAPPED_SHOWN = 10
-_TERMINATED = 128 + signal.SIGTERM
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def refuse_overwriting(inputs: Iterable[str], outputs: Mapping[str, str | None]) -> None:
@@ -48,12 +48,21 @@ def _called(name: str, outputs: Mapping[str, str | None]) -> str:
 
 @contextmanager
 def ending_well() -> Iterator[None]:
-    """Ends the program as its user means it, whether it is terminated or the reader of standard output goes away."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # so that part files and workers are cleared away
+    """Ends the program as its user means it: terminated, its terminal gone, or the reader of standard output.
+
+    Part files and workers are cleared away. A signal that is ignored stays so: `nohup` asks for it.
+    """
+    for one in _ENDING:
+        if signal.getsignal(one) != signal.SIG_IGN:
+            signal.signal(one, _end)
     try:
         yield
     except BrokenPipeError:
         _leave_pipe()
+
+
+def _end(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _leave_pipe() -> NoReturn:
