@@ -21,12 +21,16 @@ from rulesengine.errors import PayloadError
 from rulesengine.payloads import decode
 
 # Also as it stands in the query of a URL.
-_EMAIL = re.compile(r"[^\s<>()\[\],;:\"'\\@=|/?&]+?(@|%40)[\w-]+(?:\.[\w-]+)*")
+_AT = r"@|%(?:25)*40"  # a URL within a URL is encoded once more
+_EMAIL = re.compile(rf"[^\s<>()\[\],;:\"'\\@=|/?&]+?({_AT})[\w-]+(?:\.[\w-]+)*")
+# A return path with the recipient in it (VERP): `bounces+123-jane=example.org@mail.postino.example`.
+_VERP = re.compile(rf"[^\s<>()\[\],;:\"'\\@=|/?&]+=[\w-]+(?:\.[\w-]+)+(?={_AT})")
 _IP = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w.])")
-_WITH_AT = re.compile(r"[^\s<>\"']*(?:@|%40)[^\s<>\"']*")
+_WITH_AT = re.compile(r"[^\s<>\"']*(?:@|%(?:25)*40)[^\s<>\"']*")
 _LONG_NUMBER = re.compile(r"(?<!\w)\+?\(?[0-9][0-9 ().-]{5,18}[0-9](?!\w)")
 _DIGITS = re.compile(r"[^0-9]")
 _SHORTEST_NAME = 3
+_PARTS_OF_NAME = {"first", "last"}
 
 
 def redacted(bodies: Sequence[Any]) -> list[Any]:
@@ -96,14 +100,14 @@ class _Redaction:
         if is_phone(text) and digits in self._phones:
             prefix = text[: text.rfind(":") + 1] + "+" * ("+" in text)
             return prefix + self._phones[digits]
-        text = _EMAIL.sub(self._email, text)
+        text = _EMAIL.sub(self._email, _VERP.sub("bounces", text))
         text = _IP.sub(lambda one: _stand_in(self._ips, one[0], "192.0.2.{}"), text)
         if self._known is None:
             return text
         return self._known.sub(lambda one: self._names.get(one[0]) or self._phones[one[0]], text)
 
     def _email(self, found: re.Match[str]) -> str:
-        address = found[0].replace("%40", "@").lower()
+        address = found[0].replace(found[1], "@").lower()
         return _stand_in(self._emails, address, "person{}@example.com").replace("@", found[1])
 
 
@@ -118,7 +122,8 @@ def _stand_in(known: dict[str, str], real: str, made: str) -> str:
 def _scalars(value: Any, name: str) -> Iterator[tuple[str, Any]]:
     """All that is neither object nor list, with the name of the field it stands in, its words joined.
 
-    A field `name` counts as that of a person where an e-mail address stands beside it.
+    A field `name` counts as that of a person where an e-mail address stands beside it; `last` there too, or beside
+    `first`.
     """
     if isinstance(value, _Json):
         yield from _scalars(value.data, name)
@@ -126,6 +131,8 @@ def _scalars(value: Any, name: str) -> Iterator[tuple[str, Any]]:
         is_person = any(isinstance(inner, str) and _EMAIL.search(inner) for inner in value.values())
         for key, inner in value.items():
             own = "".join(hints.words(key))
+            if own in _PARTS_OF_NAME and (is_person or len(_PARTS_OF_NAME & value.keys()) > 1):
+                own += "name"
             yield from _scalars(inner, "title" if own == "name" and not is_person else own)
     elif isinstance(value, list):
         for inner in value:
