@@ -562,3 +562,20 @@ def test_a_run_killed_between_two_renames_loses_and_doubles_nothing(folder: Path
     complete = [(folder / name).read_bytes() for name in outputs]
     rules(*arguments, status=0)
     assert [(folder / name).read_bytes() for name in outputs] == complete
+
+
+@pytest.mark.parametrize("name", [".", "..", "in/.."])
+def test_what_is_left_of_a_folder_without_a_name_needs_one(folder: Path, name: str) -> None:
+    """It would be called `..left.ndjson`, and nobody would see it."""
+    (folder / "in").mkdir()
+    (folder / "r.ndjson").write_text("{}\n")
+    assert "say with --rejects where to write what still fails" in rules("retry", name, status=2).stderr
+    assert not (folder / "..left.ndjson").exists()
+
+
+def test_what_is_left_on_standard_output_is_told_so(folder: Path) -> None:
+    line = {"provider": "none", "mapping": {"file": "m.yml"}, "source": {"file": "x", "item": 0}, "item": {}}
+    (folder / "r.ndjson").write_text(json.dumps(line) + "\n")
+    told = rules("retry", "r.ndjson", "--rejects", "-", "-o", "out", status=1)
+    assert "1 item left on standard output" in told.stderr
+    assert json.loads(told.stdout) == line

@@ -92,7 +92,8 @@ def command(
     report(tally, ("line", "lines"))
     remaining = tally.unmatched + tally.rejected + kept
     if remaining:
-        click.echo(printable(f"{counted(remaining, 'item')} left in {left}"), err=True)
+        where = "on standard output" if left == "-" else f"in {left}"
+        click.echo(printable(f"{counted(remaining, 'item')} left {where}"), err=True)
     if tally.rejected or kept or (strict and tally.unmatched):
         raise SystemExit(FAILED)
 
@@ -154,6 +155,8 @@ def _beside(rejects: str) -> str:
     if rejects == "-" or not (os.path.isfile(rejects) or os.path.isdir(rejects)):
         raise click.UsageError("say with --rejects where to write what still fails, since REJECTS is no file")
     path = os.path.normpath(rejects)
+    if os.path.basename(path) in (os.curdir, os.pardir):
+        raise click.UsageError(f"say with --rejects where to write what still fails, since {rejects} has no name")
     found = _SUFFIX.search(path)
     assert found is not None  # it also finds nothing at the end
     return f"{path[: found.start()]}.left{found[0] or '.ndjson'}"
