@@ -410,3 +410,13 @@ def test_flow_style_means_the_same_to_a_strict_reader(value: object, width: int)
         assert root is not None
         assert not faults
         assert root.data == value
+
+
+def test_a_file_of_cases_is_no_mapping(folder: Path) -> None:
+    write(case())
+    (found,) = [file for file in folder.rglob("*.yml") if file.parent != folder]
+    path = str(found.relative_to(folder))
+    said = rules(path, status=2).stderr
+    assert f"{path} holds cases: name {found.parent.name}.yml" in said
+    (folder / "alone.yml").write_text(found.read_text())
+    assert "alone.yml holds cases: name the mapping that they are for" in rules("alone.yml", status=2).stderr

@@ -16,7 +16,7 @@ from rulesengine.diagnostics import PLAIN, Diagnostic, listed, printable, render
 from rulesengine.loading import Files
 from rulesengine.output import writing
 from rulesengine.testing import reports
-from rulesengine.testing.cases import case_files
+from rulesengine.testing.cases import case_files, holds_cases, mapping_of
 from rulesengine.testing.mutants import Mutant, survivors
 from rulesengine.testing.suites import Suite, Tested, gather_cases, run
 from rulesengine.testing.updating import updated
@@ -75,6 +75,7 @@ def command(
     Example: rules test sendgrid --coverage
     """
     all_files = [gather(paths, app, vocabulary) for app in apps]
+    _refuse_cases(all_files[0])
     tested, errors = _gathered(all_files, only)
     outputs = {"--lcov": lcov, "--cobertura": cobertura, "--junit": junit}
     refuse_overwriting([*apps, *filter(None, [vocabulary]), *_inputs(all_files, tested)], outputs)
@@ -101,6 +102,14 @@ def _number(value: float | None) -> float | None:
     if value is not None and value != value:
         raise click.BadParameter("nan is no percentage")
     return value
+
+
+def _refuse_cases(files: Files) -> None:
+    """A file of cases in place of a mapping is wrong usage, and would be told as a mapping full of faults."""
+    for file in files.mappings:
+        if not file.in_folder and holds_cases(file.raw):
+            mapping = mapping_of(file.name) or "the mapping that they are for"
+            raise click.UsageError(f"{file.name} holds cases: name {mapping}, which runs them all; -k chooses some")
 
 
 def _gathered(all_files: Sequence[Files], only: str | None) -> tuple[list[Tested], list[Diagnostic]]:

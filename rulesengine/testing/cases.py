@@ -16,6 +16,7 @@ cases:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,19 @@ def case_files(file: str) -> list[Path]:
     """The files of cases beside a mapping's file, by name."""
     folder = folder_of(file)
     return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES) if folder.is_dir() else []
+
+
+def mapping_of(file: str) -> str | None:
+    """The mapping that a file of cases belongs to, or None where it lies beside none."""
+    folder = os.path.dirname(os.path.abspath(file))
+    beside = [f"{folder}{suffix}" for suffix in SUFFIXES if os.path.isfile(f"{folder}{suffix}")]
+    return os.path.relpath(beside[0]) if beside else None
+
+
+def holds_cases(raw: bytes) -> bool:
+    """Whether a text is that of a file of cases, and not of a mapping."""
+    root, _ = read("", raw)
+    return root is not None and root.get("cases") is not None and root.get("mapping") is None
 
 
 def read_cases(mapping: model.Mapping) -> tuple[list[Case], list[Diagnostic]]:
