@@ -649,3 +649,17 @@ def test_bash_completes(folder: Path) -> None:
     path = os.pathsep.join([str(program.parent), os.environ["PATH"]])
     done = subprocess.run(["bash", "try"], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True)
     assert done.stdout == "sendgrid\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX closes it")
+@pytest.mark.parametrize(
+    "given", ["providers", "schema", "diff m.yml m.yml open.json", "diff m.yml m.yml open.json --format json"]
+)
+def test_a_closed_standard_output_is_told(folder: Path, given: str) -> None:
+    run = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m rulesengine {given} >&-', sys.executable],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (1, "Error: cannot write standard output: it is closed\n")

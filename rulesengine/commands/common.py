@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -103,6 +104,13 @@ def standard_input() -> BinaryIO:
     if sys.stdin is None:
         raise click.UsageError("standard input is closed: name a file in place of -")
     return sys.stdin.buffer
+
+
+def standard_output() -> TextIO:
+    """Standard output as text. Raises OSError when it is closed, where click would say nothing and go on."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed", "standard output")
+    return sys.stdout
 
 
 def style_for(stream: TextIO, color: str = "auto") -> Style:

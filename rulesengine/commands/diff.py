@@ -17,6 +17,7 @@ from rulesengine.commands.common import (
     provider_of,
     request_of,
     standard_input,
+    standard_output,
 )
 from rulesengine.commands.completion import files, mappings, providers
 from rulesengine.comparing.changes import Changes
@@ -77,9 +78,9 @@ def command(
     for line in unread_lines(changes):
         click.echo(line, err=True)
     if form == "json":
-        click.echo(encode(as_data(changes)))
+        click.echo(encode(as_data(changes)), file=standard_output())
     else:
-        click.echo("\n".join(as_lines(changes)))
+        click.echo("\n".join(as_lines(changes)), file=standard_output())
     if changes.changed or changes.not_compared:
         raise SystemExit(FAILED)
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from rulesengine.bundled import bundled_mappings
+from rulesengine.commands.common import standard_output
 from rulesengine.source import read
 
 
@@ -23,7 +24,7 @@ def command(form: str) -> None:
     Example: rules providers
     """
     found = [_provider(path) for path in bundled_mappings()]
-    click.echo(json.dumps(found, indent=2) if form == "json" else _as_text(found))
+    click.echo(json.dumps(found, indent=2) if form == "json" else _as_text(found), file=standard_output())
 
 
 def _provider(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from rulesengine.commands.common import FAILED, fail
+from rulesengine.commands.common import FAILED, fail, standard_output
 from rulesengine.commands.completion import files
 from rulesengine.schema import mapping_schema
 from rulesengine.vocabulary import default_vocabulary, read_vocabulary
@@ -27,4 +27,4 @@ def command(vocabulary: BinaryIO | None) -> None:
         if own is None:
             fail(faults, FAILED)
         known = own
-    click.echo(json.dumps(mapping_schema(known), indent=2))
+    click.echo(json.dumps(mapping_schema(known), indent=2), file=standard_output())
