@@ -29,7 +29,7 @@ from rulesengine.errors import CheckpointRefused
 from rulesengine.files import Spot
 from rulesengine.flows import Flows, Step
 from rulesengine.output import AS_IT_IS, Outputs, Part, Sink, sync_folder, writing
-from rulesengine.stream import BEGINNING, Mark, Task
+from rulesengine.stream import BEGINNING, Mark, Run, Task
 from rulesengine.tally import COUNTS, MOST_KINDS, Problem, Seen, Source, Tally, Unmapped
 
 if sys.platform != "win32":
@@ -44,18 +44,6 @@ _OTHER = {
     "options": "is of a run with other options or outputs",
     "inputs": "is of other inputs, or they have changed since",
 }
-
-
-@dataclass(slots=True)
-class Run:
-    """A run under way: where it writes to, its counts, which who runs it adds to, and how far it was when it began."""
-
-    outputs: Outputs
-    tally: Tally
-    start: Mark = BEGINNING
-
-    def reached(self, mark: Mark | None) -> None:
-        """Tell that outputs and counts have got to a mark."""
 
 
 @dataclass(slots=True, kw_only=True)

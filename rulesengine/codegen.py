@@ -12,25 +12,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
+from types import CodeType
 from typing import Any
 
 from rulesengine import model
 from rulesengine.diagnostics import Place, printable
 from rulesengine.dispatch import Branch, Candidate, Plan, plan
 from rulesengine.emitting import ARGUMENTS, SURROUNDINGS, Body, Chosen, Emitter, Target
+from rulesengine.linking import linked
 from rulesengine.model import Emission, Expression, Rule
 from rulesengine.paths import wanted
-from rulesengine.payloads import Wanted, fields_reader
-from rulesengine.program import (
-    IGNORED,
-    IGNORED_ENTRY,
-    UNMATCHED,
-    Direct,
-    OfFields,
-    Program,
-    Spot,
-    ignored_by_table,
-)
+from rulesengine.payloads import Wanted
+from rulesengine.program import Compiled, Program, SpotParts, Unlinked, Written
 from rulesengine.recording import RecordEmitter
 from rulesengine.translate import FIELDS, ITEM
 from rulesengine.writer import Origin, Position, compile_lines
@@ -45,40 +38,40 @@ def compile_mapping(mapping: model.Mapping, target: Target, *, seen: set[Place] 
     It adds to `seen`, if given, the places of what runs of the mapping: see coverage.
     """
     compiler = _Compiler(mapping, Emitter(mapping, target, seen=seen))
-    steps = [] if _is_item_itself(mapping.payload.steps) else mapping.payload.steps
+    steps = () if _is_item_itself(mapping.payload.steps) else mapping.payload.steps
     names = [compiler.value_function(f"step_{n}", step) for n, step in enumerate(steps, start=1)]
     event = mapping.payload.event
     event_name = compiler.value_function("event_name", event) if event is not None else None
     compiler.item_function(_PARAMETERS)
-    functions, lines = compiler.finished()
+    code, lines = compiler.finished()
     parts = wanted(mapping)
     alone = seen is None and not steps and not compiler.emitter.asked & {ITEM, "root", "parent"}
-    return Program(
-        mapping=mapping,
-        source="\n".join(lines) + "\n",
-        steps=tuple(functions[name] for name in names),
-        item=functions["map_item"],
-        event=functions[event_name] if event_name else None,
-        spots=compiler.spots,
-        wanted=parts,
-        direct=compiler.direct(functions),
-        asks_root="root" in compiler.emitter.asked,
-        of_fields=cache(partial(_of_fields, mapping, target, parts if alone else None)),
+    compiled = compiler.compiled(
+        code=code,
+        steps=tuple(names),
+        event=event_name,
+        wanted=_plain(parts),
+        in_parts=alone and parts is not None,
+        each=tuple((step.where, step.text, step.place.parts) for step in steps),
     )
+    written = Written(mapping, "\n".join(lines) + "\n", cache(partial(_records, mapping, target, parts)))
+    return linked(compiled, lambda: written)
 
 
-def _of_fields(mapping: model.Mapping, target: Target, parts: Wanted | None) -> OfFields | None:
-    """The program over items that are read as records of their wanted fields; None where items cannot be."""
-    read = fields_reader(parts) if parts is not None else None
-    if parts is None or read is None:
+def _plain(parts: Wanted | None) -> tuple[Any, Any] | None:
+    """What is wanted of a value, as plain data."""
+    if parts is None:
         return None
+    return tuple((name, _plain(below)) for name, below in parts.fields), _plain(parts.elements)
+
+
+def _records(mapping: model.Mapping, target: Target, parts: Wanted | None) -> Unlinked:
+    """The code of the program over items that are read as records of their wanted fields."""
+    assert parts is not None
     attributes = {name: f"f{number}" for number, (name, _) in enumerate(parts.fields)}
     compiler = _Compiler(mapping, RecordEmitter(mapping, target, attributes))
-    try:
-        compiler.item_function(f"{FIELDS}, request")
-    except ValueError:  # an event has a field of a name that no record can have
-        return None
-    return OfFields(read, compiler.finished()[0]["map_item"])
+    compiler.item_function(f"{FIELDS}, request")
+    return compiler.finished()[0], compiler.namespace.objects
 
 
 def _is_item_itself(steps: Sequence[Expression]) -> bool:
@@ -94,26 +87,40 @@ class _Compiler:
         self.namespace = emitter.namespace
         self.lines: list[str] = []
         self.positions: list[Position] = []
-        self.spots: dict[tuple[int, int], Spot] = {}
+        self.spots: dict[tuple[int, int], SpotParts] = {}
         self.shared: dict[int, str] = {}
+        self.has_branches = False
         self.led_to: dict[tuple[int, int], tuple[str, Place]] = {}
 
-    def finished(self) -> tuple[dict[str, Any], list[str]]:
-        """The functions by their names, and all lines, with the arguments that turned out to be asked for."""
+    def finished(self) -> tuple[CodeType, list[str]]:
+        """The code of the functions, and all lines, with the arguments that turned out to be asked for."""
         arguments = self.emitter.arguments()
         lines = [line.replace(ARGUMENTS, arguments) for line in self.lines]
-        functions = dict(self.namespace.objects)
-        # The mapping's texts are in the source as bound objects only: see translate.
-        exec(compile_lines(lines, self.positions, self.mapping.file), functions)
-        return functions, lines
+        return compile_lines(lines, self.positions, self.mapping.file), lines
 
-    def direct(self, functions: Mapping[str, Any]) -> Direct | None:
-        """The way around `map_item`, where its branches go by a field and take nothing but fields."""
+    def compiled(self, **parts: Any) -> Compiled:
+        """What all of it comes to, with these parts."""
+        mapping = self.mapping
+        return Compiled(
+            provider=mapping.provider.value,
+            file=mapping.file,
+            formats=mapping.payload.formats,
+            objects=self.namespace.objects,
+            direct=self._direct(),
+            asks_root="root" in self.emitter.asked,
+            labels=tuple(rule.label for rule in mapping.rules),
+            tables={table.name: table.place.parts for table in mapping.tables.values()},
+            rules=(mapping.root.key("rules") or mapping.root).place.parts,
+            spots=self.spots,
+            **parts,
+        )
+
+    def _direct(self) -> str | None:
+        """The field that branches go by, where they take nothing but fields: then there is a way around `map_item`."""
         event = self.mapping.payload.event
-        if "BRANCHES" not in functions or event is None or event.tree is None or event.tree.kind != "field":
+        if not self.has_branches or event is None or event.tree is None or event.tree.kind != "field":
             return None
-        alone = self.emitter.arguments() == FIELDS
-        return Direct(event.tree.value, functions["BRANCHES"], functions["on_any_other"]) if alone else None
+        return event.tree.value if self.emitter.arguments() == FIELDS else None
 
     # -- functions ----------------------------------------------------------------------------------------------------
 
@@ -142,7 +149,8 @@ class _Compiler:
         length = place.end_column - place.column if place.end_line == place.line else 1
         self.positions.append((place.line, place.column, max(1, length)))
         if origin.owner is not None or where:
-            self.spots.setdefault((place.line, place.column), Spot(where, place, origin.owner))
+            rule = None if origin.owner is None else origin.owner.index
+            self.spots.setdefault((place.line, place.column), (where, place.parts, rule))
 
     def item_function(self, parameters: str) -> None:
         """The function that maps an item: rule after rule, or those of its event where these can be told apart."""
@@ -154,6 +162,7 @@ class _Compiler:
             self._try_in_turn(body, [Candidate(one, one.when.tree if one.when else None) for one in self.mapping.rules])
             self._function("map_item", parameters, body, self.mapping.root.place)
             return
+        self.has_branches = True
         self._shared_rules(branches)
         self.emitter.reserved.update(("branch", "on_any_other"))
         names = {
@@ -202,7 +211,7 @@ class _Compiler:
             with body.translator.block(f"if {_bare(body.translator.test(one.when, ITEM))}:"):
                 self._outcome(body, one.rule)
         body.at(None)
-        body.line(f"return {self._outcome_name(UNMATCHED)}, None, None")
+        body.line(f"return {self.emitter.named('UNMATCHED')}, None, None")
 
     def _switch(self, branches: Plan, names: Mapping[tuple[str, ...], str], body: Body, parameters: str) -> None:
         """The function that finds the branch of an item's event in a dict."""
@@ -233,7 +242,7 @@ class _Compiler:
         if rule.ignore is not None:
             self.emitter.note(body, rule.place)
             reason = self.emitter.object(f"reason:{rule.index}", f"REASON_{rule.index}", rule.ignore)
-            body.line(f"return {self._outcome_name(IGNORED)}, {rule.index}, {reason}")
+            body.line(f"return {self.emitter.named('IGNORED')}, {rule.index}, {reason}")
             return
         metrics = [self.emitter.metric(body, rule, emission) for emission in rule.emissions]
         if any(metric.may_be_ignored for metric in metrics):
@@ -252,24 +261,21 @@ class _Compiler:
         body.line(f"{events} = []")
         for emission, metric in zip(rule.emissions, metrics, strict=True):
             if metric.may_be_ignored:
-                ignored = self.namespace.bind("ignored entry", "IGNORE", lambda: IGNORED_ENTRY)
+                ignored = self.emitter.named("IGNORED_ENTRY")
                 with body.translator.block(f"if {metric.name} is not {ignored}:"):
                     self._append(body, rule, emission, metric, events)
             else:
                 self._append(body, rule, emission, metric, events)
         self.emitter.note(body, rule.place)
         asked = [f"({metric.table}, {metric.key})" for metric in metrics if metric.may_be_ignored]
-        by_table = self.namespace.bind("ignored by table", "_ignored_by_table", lambda: ignored_by_table)
+        by_table = self.emitter.called("ignored_by_table")
         body.line(f"if not {events}:")
-        body.line(f"    return {self._outcome_name(IGNORED)}, {rule.index}, {by_table}({', '.join(asked)})")
+        body.line(f"    return {self.emitter.named('IGNORED')}, {rule.index}, {by_table}({', '.join(asked)})")
         body.line(f"return {events}")
 
     def _append(self, body: Body, rule: Rule, emission: Emission, metric: Chosen, events: str) -> None:
         body.line(f"{events}.append({self.emitter.event(body, rule, emission, metric)})")
         self.emitter.note(body, emission.place)
-
-    def _outcome_name(self, outcome: str) -> str:
-        return self.emitter.object(f"outcome:{outcome}", outcome.upper(), outcome)
 
 
 def _led_to(origin: Origin) -> tuple[str, Place]:

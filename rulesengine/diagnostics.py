@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 # More than this many diagnostics are counted, not shown: nobody reads the 300th before mending the first.
@@ -51,6 +50,11 @@ class Place:
         """Whether another stretch begins within this one."""
         start, end = (self.line, self.column), (self.end_line, self.end_column)
         return self.file == other.file and start <= (other.line, other.column) < end
+
+    @property
+    def parts(self) -> tuple[str, int, int, int, int, str]:
+        """What it is made of."""
+        return self.file, self.line, self.column, self.end_line, self.end_column, self.snippet
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -122,6 +126,8 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word nearest to `word`, or None when none is near enough to be worth saying."""
+    from difflib import get_close_matches  # who makes no mistake need not wait for it
+
     folded = {name.lower(): name for name in known}
     close = get_close_matches(word.lower(), folded, n=1, cutoff=0.72)
     return folded[close[0]] if close else None

@@ -7,26 +7,16 @@ function it calls is a variant without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rulesengine import model, runtime
+from rulesengine import model
 from rulesengine.analysis import type_of
 from rulesengine.coverage import NotedTable
 from rulesengine.diagnostics import Place
 from rulesengine.model import IGNORE, Emission, Expression, Field, Rule
-from rulesengine.program import (
-    IGNORED_ENTRY,
-    UNMATCHED,
-    EventSpec,
-    ItemFault,
-    declared_event,
-    lookup_in,
-    no_identifier,
-    not_text,
-    required_text,
-)
+from rulesengine.program import IGNORED_ENTRY, EventSpec, Recipe
 from rulesengine.translate import FIELDS, ITEM, Translator
 from rulesengine.vocabulary import Metric, Vocabulary
 from rulesengine.writer import Namespace, Origin, Writer, plain_word
@@ -93,6 +83,9 @@ class Emitter:
 
     The program is to add to `seen`, if it is given, what of the mapping runs: see coverage.
     """
+
+    # What the recipes of metrics that are looked up while running begin with.
+    entries = ""
 
     def __init__(
         self,
@@ -171,10 +164,10 @@ class Emitter:
         if emission.table is not None:
             return self._metric_of_table(body, rule, emission, name)
         specs = self._declared_events()
-        events = self.object("declared", "EVENTS", {key: self.entry(spec) for key, spec in specs.items()})
+        events = self.namespace.bind("declared", "EVENTS", (self.entries + "table", specs))
         texts = [body.atom(one, "text") if one else "None" for one in (emission.type, emission.action, emission.update)]
         body.at(emission.action)
-        checked = self.namespace.bind("declared event", "_declared_event", lambda: declared_event)
+        checked = self.called("declared_event")
         body.line(f"{name} = {checked}({events}, {', '.join(texts)})")
         return self._chosen(name, list(specs.values()))
 
@@ -188,28 +181,25 @@ class Emitter:
         table = self.mapping.tables[emission.table.value]
         label = plain_word(table.name) or str(len(self.namespace.objects))
         specs = {key: self._entry_spec(entry.value) for key, entry in table.entries.items()}
-        known = {key: spec if spec is IGNORED_ENTRY else self.entry(spec) for key, spec in specs.items()}
-        values = known if self.seen is None else NotedTable(known, table, self.seen)
-        entries = self.object(f"table:{table.name}", f"TABLE_{label}", values)
+        recipe: Recipe = (self.entries + "table", specs)
+        if self.seen is not None:
+            recipe = ("value", NotedTable(specs, table, self.seen))
+        entries = self.namespace.bind(f"table:{table.name}", f"TABLE_{label}", recipe)
         key = body.atom(emission.key, "key")
-        table_key = self.namespace.bind("helper:table_key", "_table_key", lambda: runtime.table_key)
+        table_key = self.namespace.bind("helper:table_key", "_table_key", ("runtime", "table_key"))
         asked = key if is_text(emission.key) else f"{key} if type({key}) is str else {table_key}({key})"
         called = self.object(f"name of {table.name}", f"NAME_OF_{label}", table.name)
         if table.default is not None:
             default = self._entry_spec(table.default.value)
-            entry = default if default is IGNORED_ENTRY else self.entry(default)
-            otherwise = self.object(f"default:{table.name}", f"DEFAULT_{label}", entry)
+            recipe = (self.entries + "entry", default)
+            otherwise = self.namespace.bind(f"default:{table.name}", f"DEFAULT_{label}", recipe)
             body.line(f"{name} = {entries}.get({asked}, {otherwise})")
             return self._chosen(name, [*specs.values(), default], called, key)
         body.line(f"{name} = {entries}.get({asked})")
         with body.translator.block(f"if {name} is None:"):
-            unmatched = self.object("outcome:unmatched", "UNMATCHED", UNMATCHED)
+            unmatched = self.named("UNMATCHED")
             body.line(f"return {unmatched}, {rule.index}, ({called}, {key})")
         return self._chosen(name, list(specs.values()), called, key)
-
-    def entry(self, spec: EventSpec) -> tuple[object, ...]:
-        """What the program knows of a metric that it looks up while running."""
-        return spec
 
     def _spec(self, metric: Metric) -> EventSpec:
         return metric.event_type(self.target.channel), metric.action, metric.update, metric.takes_list
@@ -254,7 +244,7 @@ class Emitter:
     def _identifiers(self, body: Body, fields: tuple[Field, ...]) -> str:
         """Write what collects the identifiers, at least one of them; the text of their object."""
         tried = self.object(f"tried:{[one.name for one in fields]}", "TRIED", ", ".join(one.name for one in fields))
-        missing = f"raise {self.raiser('no_identifier', no_identifier)}({tried})"
+        missing = f"raise {self.called('no_identifier')}({tried})"
         if len(fields) == 1 and is_text(fields[0].expression):
             value = body.atom(fields[0].expression, fields[0].name)
             body.at(None)
@@ -281,13 +271,13 @@ class Emitter:
         body.line(f"    if {value}:")
         body.line(f"        {stored}")
         body.line(f"elif {value} is not None:")
-        body.line(f"    raise {self.raiser('not_text', not_text)}({self.where(field.expression)}, {value})")
+        body.line(f"    raise {self.called('not_text')}({self.where(field.expression)}, {value})")
 
     def _data_field(self, body: Body, field: Field, data: str) -> None:
         value = body.atom(field.expression, field.name)
         stored = value
         if _has_constant_collection(field.expression):
-            fresh = self.namespace.bind("helper:fresh", "_fresh", lambda: runtime.fresh)
+            fresh = self.namespace.bind("helper:fresh", "_fresh", ("runtime", "fresh"))
             stored = f"{fresh}({value})"
         body.line(f"if {value} is not None:")
         body.line(f"    {data}[{self._key(body, field)}] = {stored}")
@@ -304,8 +294,7 @@ class Emitter:
 
     def _required(self, body: Body, expression: Expression, data: str) -> None:
         value = body.atom(expression, "list_id")
-        required = self.namespace.bind("required text", "_required_text", lambda: required_text)
-        body.line(f"{data}['list_id'] = {required}({self.where(expression)}, {value})")
+        body.line(f"{data}['list_id'] = {self.called('required_text')}({self.where(expression)}, {value})")
 
     def _update_type(self, body: Body, metric: Chosen, data: str) -> None:
         if metric.spec is not None and metric.spec[2] is not None:
@@ -318,7 +307,7 @@ class Emitter:
 
     def object(self, key: str, hint: str, value: Any) -> str:
         """The name of a constant."""
-        return self.namespace.bind(key, hint, lambda: value)
+        return self.namespace.bind(key, hint, ("value", value))
 
     def _key(self, body: Body, field: Field) -> str:
         return body.translator.text(field.name)
@@ -327,12 +316,20 @@ class Emitter:
         """The name of the path of an expression's key."""
         return self.object(f"where:{expression.where}", f"WHERE_{len(self.namespace.objects)}", expression.where)
 
-    def raiser(self, name: str, function: Callable[..., ItemFault]) -> str:
-        """The name of what makes a fault."""
-        return self.namespace.bind(name, f"_{name}", lambda: function)
+    def called(self, function: str) -> str:
+        """The name of a function of `program`."""
+        return self.namespace.bind(f"program:{function}", f"_{function}", ("program", function))
 
-    def _lookup_function(self, name: str) -> Callable[[Any], Any]:
-        return lookup_in(self.mapping.tables[name], self.seen)
+    def named(self, constant: str) -> str:
+        """The name of a constant of `program`, which is told from others by being that object."""
+        return self.namespace.bind(f"program:{constant}", constant, ("program", constant))
+
+    def _lookup_function(self, name: str) -> Recipe:
+        table = self.mapping.tables[name]
+        values: dict[str, Any] = {key: entry.value for key, entry in table.entries.items()}
+        if self.seen is not None:
+            values = NotedTable(values, table, self.seen)
+        return "lookup", values, table.default.value if table.default else None
 
     def note(self, body: Body, place: Place) -> None:
         """Write that this part of the mapping has run, where somebody wants to know."""

@@ -9,27 +9,32 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from rulesengine import loading
+from rulesengine import gathering, keeping
 from rulesengine.bodies import sha256
-from rulesengine.codegen import compile_mapping
-from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, has_errors, listed
-from rulesengine.emitting import Target
-from rulesengine.errors import InvalidApp, InvalidMapping, PayloadError, UnknownProvider
+from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed
+from rulesengine.errors import PayloadError, UnknownProvider, invalid
+from rulesengine.gathering import Files
+from rulesengine.keeping import Kept
 from rulesengine.lean import run_lines, run_list
 from rulesengine.limits import DEFAULT_LIMITS, Limits
-from rulesengine.loading import Checked, Files
-from rulesengine.model import Mapping
+from rulesengine.linking import linked
 from rulesengine.payloads import FORMATS, decode
-from rulesengine.program import ItemFunction, Program
+from rulesengine.program import Compiled, ItemFunction, Program, Written
 from rulesengine.running import Result, reject_body, result_of, run_body
 
 if TYPE_CHECKING:
+    from rulesengine.building import Built
+    from rulesengine.emitting import Target
     from rulesengine.explaining.why import Explainer, Explanation
+    from rulesengine.loading import Checked
+    from rulesengine.model import Mapping
 
 StrPath = str | os.PathLike[str]
+# Programs by provider, the advice of the check, the files left out.
+_Parts = tuple[dict[str, Program], tuple[Diagnostic, ...], tuple[str, ...]]
 
 # A body this long, in bytes, is worth looking through before it is read in parts.
 _LARGE = 2**13
@@ -38,21 +43,55 @@ _LARGE = 2**13
 class Engine:
     """Checked and compiled mappings for one app."""
 
-    __slots__ = ("_files", "_limits", "_programs", "advice", "left_out", "target")
+    __slots__ = ("_built", "_files", "_limits", "_programs", "advice", "left_out")
 
-    def __init__(self, files: Files, limits: Limits = DEFAULT_LIMITS, checked: Checked | None = None) -> None:
+    def __init__(
+        self,
+        files: Files,
+        limits: Limits = DEFAULT_LIMITS,
+        checked: Checked | None = None,
+        *,
+        store: StrPath | None = None,
+    ) -> None:
         """Check and compile; use `Engine.load` to read the files first. Raises `InvalidMapping` or `InvalidApp`.
 
-        `checked` is what `check_files` found of these files, if that is known already.
+        `checked` is what `check_files` found of these files, if that is known already. `store` is as for `load`.
         """
-        checked = checked or loading.check_files(files)
-        if has_errors(checked.diagnostics):
-            raise invalid(checked.diagnostics, files.app.name)
         self._files, self._limits = files, limits
-        self.target = Target(checked.vocabulary, checked.app.channel, frozenset(checked.app.declared))
-        self._programs = _compile(checked, self.target, limits)
-        self.advice: tuple[Diagnostic, ...] = checked.diagnostics
-        self.left_out: tuple[str, ...] = checked.left_out
+        self._built = cache(partial(_build, files, checked))
+        found = self._kept(os.fspath(store)) if store is not None else None
+        programs, advice, left_out = found or self._compiled(store)
+        self._programs = {name: replace(one, most_items=limits.items) for name, one in programs.items()}
+        self.advice: tuple[Diagnostic, ...] = advice
+        self.left_out: tuple[str, ...] = left_out
+
+    def _kept(self, store: str) -> _Parts | None:
+        """What a store has of these files."""
+        kept = keeping.find(store, self._files)
+        if kept is None:
+            return None
+        written = {one.provider: partial(self._written, one.provider) for one in kept.programs}
+        try:
+            programs = {one.provider: linked(one, written[one.provider]) for one in kept.programs}
+        except ValueError:  # a time zone that this system had when it was kept
+            return None
+        return programs, kept.advice, kept.left_out
+
+    def _compiled(self, store: StrPath | None) -> _Parts:
+        """What these files compile to, kept in the store if there is one."""
+        built = self._built()
+        if store is not None:
+            programs = tuple(map(_whole, built.programs.values()))
+            keeping.keep(os.fspath(store), self._files, Kept(programs, built.advice, built.left_out))
+        return built.programs, built.advice, built.left_out
+
+    def _written(self, provider: str) -> Written:
+        return self._built().programs[provider].written()
+
+    @property
+    def target(self) -> Target:
+        """What the mappings are compiled for."""
+        return self._built().target
 
     def __setattr__(self, name: str, value: object) -> None:
         if hasattr(self, "left_out"):
@@ -67,20 +106,23 @@ class Engine:
         *,
         vocabulary: StrPath | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        store: StrPath | None = None,
     ) -> Engine:
         """An engine of the mappings that a file, a folder or a bundled name stands for (or several of these).
 
-        `app` is the app.yml they are checked against, `vocabulary` a file to replace the bundled `odp.yml`. Raises
+        `app` is the app.yml they are checked against, `vocabulary` a file to replace the bundled `odp.yml`. `store`
+        is a folder for what is compiled: in a later process the same files are found there and neither checked nor
+        compiled again. Code is run from it: it must be the user's own, and is not used otherwise. Raises
         `InvalidMapping` with every diagnostic of all files, or `InvalidApp`, a kind of it, when app.yml has faults;
         ValueError for an empty sequence of mappings.
         """
         paths = [mappings] if isinstance(mappings, str | os.PathLike) else list(mappings)
         if not paths:
             raise ValueError("no mappings are named")
-        files, faults = loading.gather(paths, app, vocabulary)
+        files, faults = gathering.gather(paths, app, vocabulary)
         if files is None:
             raise invalid(tuple(faults), os.fspath(app))
-        return cls(files, limits)
+        return cls(files, limits, store=store)
 
     def noting(
         self,
@@ -95,6 +137,8 @@ class Engine:
         `mapping` is a changed one to try in its place; `around` makes of the function that maps an item the one that is
         called instead.
         """
+        from rulesengine.codegen import compile_mapping  # who only maps need not wait for it
+
         program = compile_mapping(mapping or self.program(provider).mapping, self.target, seen=seen)
         if around is not None:
             program = replace(program, item=around(program.item), direct=None)
@@ -252,15 +296,15 @@ class Engine:
 
     def source(self, provider: str) -> str:
         """The Python source that the provider's mapping was compiled to."""
-        return self.program(provider).source
+        return self.program(provider).written().source
 
     def formats(self, provider: str) -> tuple[str, ...]:
         """The formats that the provider's bodies come in, in the order in which they are tried."""
-        return self.program(provider).mapping.payload.formats
+        return self.program(provider).compiled.formats
 
     def mapping_id(self, provider: str) -> tuple[str, str]:
         """The file of a provider's mapping and the SHA-256 of its text, in hex: which rules an outcome is from."""
-        file = self.program(provider).mapping.file
+        file = self.program(provider).compiled.file
         (raw,) = (one.raw for one in self._files.mappings if one.name == file)
         return file, sha256(raw)
 
@@ -285,18 +329,19 @@ def _split(program: Program, formats: Sequence[str] | None) -> tuple[Sequence[st
     """The formats to try on a body as a whole, and whether it may also be read line by line."""
     if formats is not None and not set(formats) <= set(FORMATS):
         raise ValueError(f"formats must be of {listed(FORMATS)}, not {formats!r}")
-    formats = formats or program.mapping.payload.formats
+    formats = formats or program.compiled.formats
     if "ndjson" not in formats:
         return formats, False
     return formats[: list(formats).index("ndjson")], True
 
 
-def invalid(diagnostics: tuple[Diagnostic, ...], app: str) -> InvalidMapping:
-    """The exception for a set of diagnostics: an `InvalidApp` when some are of app.yml itself."""
-    app_at_fault = any(one.is_error and one.place.file == app for one in diagnostics)
-    return InvalidApp(diagnostics) if app_at_fault else InvalidMapping(diagnostics)
+def _whole(program: Program) -> Compiled:
+    """A compiled mapping with the code for records, which is compiled for that."""
+    compiled = program.compiled
+    return compiled._replace(records=program.written().records()) if compiled.in_parts else compiled
 
 
-def _compile(checked: Checked, target: Target, limits: Limits) -> dict[str, Program]:
-    programs = [compile_mapping(subject.mapping, target) for subject in checked.subjects]
-    return {one.mapping.provider.value: replace(one, most_items=limits.items) for one in programs}
+def _build(files: Files, checked: Checked | None) -> Built:
+    from rulesengine.building import build  # who finds programs in a store need not wait for checker and compiler
+
+    return build(files, checked)

@@ -26,6 +26,12 @@ class InvalidApp(InvalidMapping):
     """An `InvalidMapping` among whose faults are some of app.yml itself."""
 
 
+def invalid(diagnostics: tuple[Diagnostic, ...], app: str) -> InvalidMapping:
+    """The exception for a set of diagnostics: an `InvalidApp` when some are of app.yml itself."""
+    app_at_fault = any(one.is_error and one.place.file == app for one in diagnostics)
+    return InvalidApp(diagnostics) if app_at_fault else InvalidMapping(diagnostics)
+
+
 class UnknownProvider(RulesEngineError, LookupError):
     """The engine was asked for a provider that none of its mappings is for."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rulesengine import jmes
+from rulesengine.linking import defined
 from rulesengine.translate import ITEM, Translator
 from rulesengine.writer import Namespace, Writer
 
@@ -50,6 +51,5 @@ def _compile(text: str) -> tuple[str, Callable[[Any], Any]]:
     value = Translator(writer, namespace).value(jmes.parse(text), ITEM)
     body = "\n".join(line for line, _ in writer.lines)
     source = f"def search({ITEM}):\n{body}\n    return {value.text}\n"
-    program: dict[str, Any] = dict(namespace.objects)
-    exec(compile(source, f"<jmespath {text[:60]!r}>", "exec"), program)  # names only: see translate
-    return source, program["search"]
+    code = compile(source, f"<jmespath {text[:60]!r}>", "exec")
+    return source, defined(code, namespace.objects)["search"]

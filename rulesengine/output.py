@@ -6,15 +6,16 @@ Whatever the system refuses names the file as it was given.
 from __future__ import annotations
 
 import errno
-import gzip
 import io
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, BinaryIO, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, cast
+
+if TYPE_CHECKING:
+    from gzip import GzipFile
 
 _BUFFER = 2**20
 # Makes a file without a name, where the system has that, and a way to name it later.
@@ -123,7 +124,7 @@ def _told_of(path: str) -> Iterator[None]:
 def put_in_place(beside: str, place: str) -> None:
     """Rename a complete file over what was there, whose mode it takes."""
     if os.path.exists(place):
-        shutil.copymode(place, beside)
+        os.chmod(beside, stat.S_IMODE(os.stat(place).st_mode))
     os.replace(beside, place)
 
 
@@ -162,8 +163,15 @@ def _packed(raw: BinaryIO, path: str) -> Iterator[BinaryIO]:
     if not path.endswith(".gz"):
         yield raw
         return
-    with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed:
+    with _member(raw) as packed:
         yield cast(BinaryIO, packed)
+
+
+def _member(raw: BinaryIO) -> GzipFile:
+    """A gz member that is written to a file."""
+    from gzip import GzipFile  # few outputs are packed, and each run would wait for it
+
+    return GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0)
 
 
 class Part:
@@ -180,14 +188,14 @@ class Part:
         self._raw.truncate(size)
         self._raw.seek(size)
         sync_folder(beside)
-        self._member: gzip.GzipFile | None = None
+        self._member: GzipFile | None = None
 
     def write(self, data: bytes, /) -> int:
         """Write what may be lost until `sync` is called."""
         if not self._is_packed:
             return self._raw.write(data)
         if self._member is None:
-            self._member = gzip.GzipFile(fileobj=self._raw, mode="wb", compresslevel=1, mtime=0)
+            self._member = _member(self._raw)
         return self._member.write(data)
 
     def sync(self) -> int:

@@ -19,7 +19,6 @@ import msgspec
 from rulesengine import codes
 from rulesengine.diagnostics import shown
 from rulesengine.errors import PayloadError
-from rulesengine.forms import parse_form, parse_query
 from rulesengine.limits import DEFAULT_LIMITS, Limits, beyond, beyond_of_form
 
 _BOM = b"\xef\xbb\xbf"
@@ -186,10 +185,14 @@ def _form_text(body: bytes, limits: Limits) -> str:
 
 
 def _read_form(body: bytes, limits: Limits, _: Wanted | None) -> object:
+    from rulesengine.forms import parse_form  # most bodies are JSON
+
     return parse_form(_form_text(body, limits), limits.form_fields, limits.form_depth)
 
 
 def _read_query(body: bytes, limits: Limits, _: Wanted | None) -> object:
+    from rulesengine.forms import parse_query  # as above
+
     return parse_query(_form_text(body, limits), limits.form_fields, limits.form_depth)
 
 

@@ -1,7 +1,7 @@
 """A compiled mapping, and what its generated code calls.
 
-`Program` is what `codegen` makes and `running` runs. The functions below it are bound into the generated code under
-their names; each is the slow or failing side of a line there.
+`Compiled` is what `codegen` makes, and `Program`, which `linking` makes of it, is what `running` runs. The functions
+below are bound into the generated code under their names; each is the slow or failing side of a line there.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from types import TracebackType
-from typing import Any, NamedTuple
+from types import CodeType, TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rulesengine import codes, model, runtime
-from rulesengine.coverage import NotedTable
+from rulesengine import codes, runtime
 from rulesengine.diagnostics import Code, Place, shown
 from rulesengine.limits import DEFAULT_LIMITS
-from rulesengine.model import Rule, Table
 from rulesengine.payloads import FieldsReader, Wanted
+
+if TYPE_CHECKING:
+    from rulesengine.model import Mapping as MappingFile
 
 IGNORED, UNMATCHED = "ignored", "unmatched"
 
@@ -28,6 +29,12 @@ EventSpec = tuple[str, str, str | None, bool]
 # What tells which event it is: type, action, reachability_update_type.
 EventKey = tuple[str, str, str | None]
 IGNORED_ENTRY: EventSpec = ("", "", None, False)
+
+# How an object that a program refers to is made: its kind, and what else that takes. See linking.
+Recipe = tuple[Any, ...]
+# What a `Place` and a `Spot` are made of.
+PlaceParts = tuple[str, int, int, int, int, str]
+SpotParts = tuple[str, PlaceParts, int | None]
 
 
 class ItemFault(Exception):
@@ -40,11 +47,11 @@ class ItemFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A place in a mapping that code was written for: the path of its key, and the rule, if it is one rule's own."""
+    """A place in a mapping that code was written for: the path of its key, and the number of the rule it is part of."""
 
     where: str
     place: Place
-    rule: Rule | None
+    rule: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,47 @@ class Direct(NamedTuple):
     other: Callable[[Any], Any]
 
 
+# Code, and the recipes of the objects that it refers to, by their names.
+Unlinked = tuple[CodeType, dict[str, Recipe]]
+
+
+class Compiled(NamedTuple):
+    """A compiled mapping as plain data: numbers, texts, code, and tuples and dicts of these.
+
+    `objects` has the recipes of what `code` refers to; `steps` and `event` name functions in it, `direct` is the field
+    that its branches go by. `labels` are those of the rules, the places are what messages tell: of each table, of the
+    list of rules, and of each step after its path and text. `in_parts` is whether there may be a program for records,
+    and `records` its code and recipes, if they are known already.
+    """
+
+    provider: str
+    file: str
+    formats: tuple[str, ...]
+    code: CodeType
+    objects: dict[str, Recipe]
+    steps: tuple[str, ...]
+    event: str | None
+    direct: str | None
+    wanted: tuple[Any, Any] | None
+    in_parts: bool
+    asks_root: bool
+    labels: tuple[str, ...]
+    tables: dict[str, PlaceParts]
+    rules: PlaceParts
+    each: tuple[tuple[str, str, PlaceParts], ...]
+    spots: dict[tuple[int, int], SpotParts]
+    records: Unlinked | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a program was compiled from and to: the mapping, the Python source, and the same program for records."""
+
+    mapping: MappingFile
+    source: str
+    records: Callable[[], Unlinked]
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """A compiled mapping: `steps` fan a body out, `item` maps one item, `event` names what happened in it.
@@ -75,27 +123,36 @@ class Program:
     number or None. Without steps the body, or each element of it, is an item. `spots` are found by line and column: to
     Python the functions stand in the mapping's file, each line where it was written for. `wanted` is what of a body
     the program looks at, None for all of it; `of_fields` gives the same program for items that are read in part.
-    `direct`, where there is one, is a shorter way to what `item` gives; `asks_root` is whether anything asks for the
-    body around an item; `most_items` how many a body may have.
+    `direct`, where there is one, is a shorter way to what `item` gives; `most_items` is how many a body may have.
+    `written` may have to check and to compile the mapping first.
     """
 
-    mapping: model.Mapping
-    source: str
+    compiled: Compiled
     steps: tuple[ItemFunction, ...]
     item: ItemFunction
     event: ItemFunction | None
-    spots: Mapping[tuple[int, int], Spot]
+    spots: Mapping[tuple[int, int], SpotParts]
     wanted: Wanted | None
     of_fields: Callable[[], OfFields | None]
     direct: Direct | None
-    asks_root: bool
+    written: Callable[[], Written]
     most_items: int = DEFAULT_LIMITS.items
+
+    @property
+    def mapping(self) -> MappingFile:
+        """The mapping as its author wrote it."""
+        return self.written().mapping
+
+    @property
+    def asks_root(self) -> bool:
+        """Whether anything asks for the body around an item."""
+        return self.compiled.asks_root
 
     def spots_of(self, trace: TracebackType | None) -> list[Spot]:
         """The places that a traceback out of this program went through, outermost first."""
         found: list[Spot] = []
         while trace is not None:
-            if trace.tb_frame.f_code.co_filename == self.mapping.file:
+            if trace.tb_frame.f_code.co_filename == self.compiled.file:
                 spot = self._spot(trace)
                 found.extend([spot] if spot else [])
             trace = trace.tb_next
@@ -107,12 +164,16 @@ class Program:
         if line is None:
             return None
         if column is not None:
-            return self.spots.get((line, column + 1))
+            return _spot_of(self.spots.get((line, column + 1)))
         return self._on_line(line)
 
     def _on_line(self, line: int) -> Spot | None:
         """For want of a column, as under `python -X no_debug_ranges`: the first spot of the line."""
-        return next((spot for at, spot in self.spots.items() if at[0] == line), None)
+        return _spot_of(next((spot for at, spot in self.spots.items() if at[0] == line), None))
+
+
+def _spot_of(parts: SpotParts | None) -> Spot | None:
+    return None if parts is None else Spot(parts[0], Place(*parts[1]), parts[2])
 
 
 def event_key(event: Mapping[str, Any]) -> EventKey:
@@ -123,12 +184,7 @@ def event_key(event: Mapping[str, Any]) -> EventKey:
 # -- what the program calls -------------------------------------------------------------------------------------------
 
 
-def lookup_in(table: Table, seen: set[Place] | None = None) -> Callable[[Any], Any]:
-    values: dict[str, Any] = {key: entry.value for key, entry in table.entries.items()}
-    if seen is not None:
-        values = NotedTable(values, table, seen)
-    default = table.default.value if table.default else None
-
+def lookup_of(values: Mapping[str, Any], default: Any) -> Callable[[Any], Any]:
     def lookup(key: Any) -> Any:
         asked = runtime.table_key(key)
         return None if asked is None else values.get(asked, default)

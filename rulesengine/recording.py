@@ -12,14 +12,15 @@ from collections.abc import Iterable
 from rulesengine import model
 from rulesengine.emitting import Body, Chosen, Emitter, is_text
 from rulesengine.model import Emission, Expression, Field, Rule
-from rulesengine.payloads import event_record, fields_record
-from rulesengine.program import EventSpec, no_identifier, not_text, required_text
+from rulesengine.program import EventSpec
 
 _LIST_ID, _UPDATE = "list_id", "reachability_update_type"
 
 
 class RecordEmitter(Emitter):
-    """Writes the emissions of one mapping for items that are records. Raises ValueError where there can be none."""
+    """Writes the emissions of one mapping for items that are records."""
+
+    entries = "record "
 
     def common(self, rule: Rule, emission: Emission) -> None:
         """Nothing: each event is made in one step."""
@@ -32,20 +33,13 @@ class RecordEmitter(Emitter):
             return f"{metric.name}[4]({metric.name}[1], {identifiers}, {data})"
         return f"{self._class(metric.spec)}({metric.part(self.namespace, 1)}, {identifiers}, {data})"
 
-    def entry(self, spec: EventSpec) -> tuple[object, ...]:
-        """What a program knows of a metric that it looks up while running: here also the class of its events."""
-        return (*spec, event_record(*spec[:3]))
-
     def _class(self, spec: EventSpec) -> str:
-        return self.namespace.bind(
-            f"event:{spec}", f"Event_{len(self.namespace.objects)}", lambda: event_record(*spec[:3])
-        )
+        hint = f"Event_{len(self.namespace.objects)}"
+        return self.namespace.bind(f"event:{spec}", hint, ("event record", *spec[:3]))
 
     def _record(self, names: Iterable[str], values: Iterable[str]) -> str:
         keys = tuple(names)
-        made = self.namespace.bind(
-            f"record:{keys}", f"Fields_{len(self.namespace.objects)}", lambda: fields_record(keys)
-        )
+        made = self.namespace.bind(f"record:{keys}", f"Fields_{len(self.namespace.objects)}", ("fields record", keys))
         return f"{made}({', '.join(values)})"
 
     def _identifier_values(self, body: Body, rule: Rule, emission: Emission) -> list[tuple[str, str]]:
@@ -55,14 +49,14 @@ class RecordEmitter(Emitter):
         ]
         tried = self.object(f"tried:{[name for name, _ in found]}", "TRIED", ", ".join(name for name, _ in found))
         body.line(f"if {' and '.join(f'{value} is None' for _, value in found)}:")
-        body.line(f"    raise {self.raiser('no_identifier', no_identifier)}({tried})")
+        body.line(f"    raise {self.called('no_identifier')}({tried})")
         return found
 
     def _identifier_value(self, body: Body, field: Field) -> str:
         value, name = body.atom(field.expression, field.name), body.writer.name("identifier")
         if not is_text(field.expression):
             body.line(f"if {value} is not None and not isinstance({value}, str):")
-            body.line(f"    raise {self.raiser('not_text', not_text)}({self.where(field.expression)}, {value})")
+            body.line(f"    raise {self.called('not_text')}({self.where(field.expression)}, {value})")
         body.line(f"{name} = {value} or None")
         return name
 
@@ -83,7 +77,7 @@ class RecordEmitter(Emitter):
 
     def _list_id_value(self, body: Body, expression: Expression, metric: Chosen) -> str:
         name = body.writer.name(_LIST_ID)
-        required = self.namespace.bind("required text", "_required_text", lambda: required_text)
+        required = self.called("required_text")
         if metric.spec is not None:
             body.line(f"{name} = {required}({self.where(expression)}, {body.atom(expression, 'value')})")
             return name

@@ -17,10 +17,10 @@ from threading import Event, RLock, Thread
 from types import TracebackType
 
 from rulesengine.diagnostics import Diagnostic
-from rulesengine.engine import Engine, StrPath, invalid
-from rulesengine.errors import InvalidMapping
+from rulesengine.engine import Engine, StrPath
+from rulesengine.errors import InvalidMapping, invalid
+from rulesengine.gathering import Files, gather
 from rulesengine.limits import DEFAULT_LIMITS, Limits
-from rulesengine.loading import Files, gather
 
 # What `gather` gives: the files as they are, or why they cannot be read.
 _Found = tuple[Files | None, list[Diagnostic]]

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from rulesengine import codes
 from rulesengine.diagnostics import Place, shown
 from rulesengine.errors import PayloadError
-from rulesengine.jmes import fault_sentence
 from rulesengine.program import IGNORED, ItemFault, Program
 
 _LISTS = frozenset(("events", "ignored", "unmatched", "rejected"))
@@ -253,9 +252,9 @@ def _steps(program: Program, levels: tuple[Any, ...], indexes: tuple[int | None,
         yield (), levels, indexes, False, _explain(program, raised)
         return
     if found is None:
-        step = program.mapping.payload.steps[number - 1]
-        message = codes.E505.message.format(where=f"{step.where} ({step.text})", shape=_shape(level))
-        yield (), levels, indexes, False, Fault(message, None, step.place, "E505")
+        where, text, place = program.compiled.each[number - 1]
+        message = codes.E505.message.format(where=f"{where} ({text})", shape=_shape(level))
+        yield (), levels, indexes, False, Fault(message, None, Place(*place), "E505")
         return
     listed = isinstance(found, list)
     items = found if listed else (found,)
@@ -288,19 +287,19 @@ class _Scope:
 def _keep(program: Program, made: tuple[str, int | None, Any], scope: _Scope, result: Result) -> None:
     """Record an item that was ignored or that no rule or table knows."""
     outcome, rule, what = made
-    label = None if rule is None else program.mapping.rules[rule].label
+    label = None if rule is None else program.compiled.labels[rule]
     if outcome is IGNORED:
         result.ignored.append(Outcome(scope.index, label, None, None, what, scope.item))
         return
     if rule is not None:
         table, key = what
         message = codes.E512.message.format(table=table, key=shown(key))
-        place = program.mapping.tables[table].place
+        place = Place(*program.compiled.tables[table])
         result.unmatched.append(Outcome(scope.index, label, "E512", place, message, scope.item, table, key))
         return
     name, event = _event_of(program, scope)
     message = codes.E511.message.format(event=name)
-    place = (program.mapping.root.key("rules") or program.mapping.root).place
+    place = Place(*program.compiled.rules)
     result.unmatched.append(Outcome(scope.index, None, "E511", place, message, scope.item, None, event))
 
 
@@ -320,7 +319,7 @@ def _explain(program: Program, raised: Exception) -> Fault:
     spots = program.spots_of(raised.__traceback__)
     where, place = (spots[-1].where, spots[-1].place) if spots else ("the mapping", None)
     rule = next((spot.rule for spot in reversed(spots) if spot.rule is not None), None)
-    label = rule.label if rule else None
+    label = None if rule is None else program.compiled.labels[rule]
     if isinstance(raised, ItemFault):
         message = raised.code.message.format(**{"where": where, "rule": label, **raised.fields})
         return Fault(message, label, place, raised.code.number)
@@ -331,4 +330,8 @@ def _explain(program: Program, raised: Exception) -> Fault:
 
 def reason_of(raised: Exception) -> str:
     """What an expression raised on data, as a sentence."""
-    return "it is nested too deeply" if isinstance(raised, RecursionError) else fault_sentence(raised, shown)
+    if isinstance(raised, RecursionError):
+        return "it is nested too deeply"
+    from rulesengine.jmes import fault_sentence  # it loads jmespath, for which a run without such items would wait
+
+    return fault_sentence(raised, shown)

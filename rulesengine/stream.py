@@ -13,18 +13,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from rulesengine import codes
 from rulesengine.engine import Engine
 from rulesengine.errors import PayloadError
 from rulesengine.files import START, Block, Spot, blocks, is_lines, lines_of, payload_files
 from rulesengine.flows import Flows
+from rulesengine.output import Outputs
 from rulesengine.payloads import encode, encode_lines
-from rulesengine.rejects import Writer, ended, mapping_named
 from rulesengine.running import Result, reject_body
 from rulesengine.tally import Source, Tally, by_event
-from rulesengine.watching import Watch
+
+if TYPE_CHECKING:
+    from rulesengine.rejects import Writer
+    from rulesengine.watching import Watch
 
 # How many more objects there must be than at the last look for cycles.
 SELDOM = 200_000
@@ -56,6 +59,18 @@ class Mark(NamedTuple):
 BEGINNING = Mark()
 
 
+@dataclass(slots=True)
+class Run:
+    """A run under way: where it writes to, its counts, which who runs it adds to, and how far it was when it began."""
+
+    outputs: Outputs
+    tally: Tally
+    start: Mark = BEGINNING
+
+    def reached(self, mark: Mark | None) -> None:
+        """Tell that outputs and counts have got to a mark."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """What became of a part of a file: event lines, counts, and what was not mapped.
@@ -72,6 +87,8 @@ class Chunk:
     @property
     def reject_lines(self) -> bytes:
         """What was not mapped, whole, one item a line."""
+        from rulesengine.rejects import ended  # as below
+
         return b"".join(ended(*one) for one in self.rejects)
 
     def after(self, lines: int) -> Chunk:
@@ -151,6 +168,8 @@ def _watched(engine: Engine, task: Task, block: Block) -> Chunk:
 @lru_cache(maxsize=8)
 def _watch(engine: Engine, provider: str) -> Watch:
     """Made once in a process: the blocks of a run come one by one."""
+    from rulesengine.watching import Watch  # few runs are watched, and the compiler is loaded for that
+
     return Watch(engine, provider)
 
 
@@ -159,6 +178,8 @@ def _run_block(engine: Engine, task: Task, block: Block, sink: Result) -> Chunk:
 
     @cache
     def writer() -> Writer:
+        from rulesengine.rejects import Writer, mapping_named  # few runs keep what is not mapped
+
         mapping = mapping_named(engine, task.provider)
         return Writer(engine, task.provider, task.path, task.request, task.formats, mapping)
 

@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from rulesengine import jmes, runtime
+from rulesengine import runtime
 from rulesengine.analysis import type_of
-from rulesengine.errors import FunctionFault
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import Tree
 from rulesengine.narrowing import literal_list
-from rulesengine.signatures import Function, bind
+from rulesengine.program import Recipe
+from rulesengine.signatures import Function
 from rulesengine.writer import PLAIN_WORD, Namespace, Origin, Writer
 
 _OF_ITEM = ("current", "index", "slice")  # what names the item itself, and not its fields
@@ -60,10 +60,10 @@ class Translator:
     """Writes expressions into one function, whose variable `item` holds the value they are about.
 
     `surroundings` gives the Python text of the calls `root()`, `parent()`, `request()` and `channel()`; `tables`
-    builds, for a table's name, what `lookup` calls with a key. A call that neither knows fails when it is reached.
-    `item_is_null` says whether the item may be null, as it may not in a mapping; `has_fields`, that `fields` is there
-    already. In `asked` it notes which of `item` and the surroundings the statements name. With `attributes`, `fields`
-    is a record, and this is what it calls each field.
+    gives, for a table's name, the recipe of what `lookup` calls with a key. A call that neither knows fails when it is
+    reached. `item_is_null` says whether the item may be null, as it may not in a mapping; `has_fields`, that `fields`
+    is there already. In `asked` it notes which of `item` and the surroundings the statements name. With `attributes`,
+    `fields` is a record, and this is what it calls each field.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Translator:
         writer: Writer,
         namespace: Namespace,
         surroundings: Mapping[str, str] | None = None,
-        tables: Callable[[str], Callable[[Any], Any]] | None = None,
+        tables: Callable[[str], Recipe] | None = None,
         *,
         item_is_null: bool = True,
         has_fields: bool = False,
@@ -201,10 +201,10 @@ class Translator:
     def text(self, text: str) -> str:
         """A field's name: written out when it is a plain word, bound as an object otherwise."""
         plain = PLAIN_WORD.match(text)
-        return f"'{text}'" if plain else self.namespace.bind(f"name:{text}", f"NAME_{len(text)}", lambda: text)
+        return f"'{text}'" if plain else self.namespace.bind(f"name:{text}", f"NAME_{len(text)}", ("value", text))
 
     def _helper(self, name: str) -> str:
-        return self.namespace.bind(f"helper:{name}", f"_{name}", lambda: getattr(runtime, name))
+        return self.namespace.bind(f"helper:{name}", f"_{name}", ("runtime", name))
 
     def _chain(self, tree: Tree, current: str) -> Py:
         py = Py(current, atom=True)
@@ -233,7 +233,7 @@ class Translator:
     def _comparator(self, tree: Tree, current: str) -> Py:
         left, right = (self.atom(child, current) for child in tree.children)
         if tree.value in runtime.ORDER:
-            order = self.namespace.bind(f"order:{tree.value}", f"_{tree.value}", lambda: runtime.ORDER[tree.value])
+            order = self.namespace.bind(f"order:{tree.value}", f"_{tree.value}", ("order", tree.value))
             return self._assign(tree, current, f"{order}({left}, {right})", "ordered")  # it may fail, so in its turn
         equal = tree.value == "eq"
         for one, other in (tree.children, tree.children[::-1]):
@@ -323,7 +323,7 @@ class Translator:
         name, element = self.writer.name("each"), self.writer.name("element")
         with self.block(f"def {name}({element}):"):
             self.writer.line(f"return {self.value(tree.children[0], element).text}")
-        make = self.namespace.bind("expression_reference", "_expression", lambda: jmes.expression_reference)
+        make = self.namespace.bind("expression_reference", "_expression", ("expression reference",))
         return Py(f"{make}({name})")
 
     # -- calls --------------------------------------------------------------------------------------------------------
@@ -359,26 +359,22 @@ class Translator:
         written = literal_list(tree) if current == ITEM and not self.item_is_null else None
         if written is None:
             return None
-        return self.namespace.bind(f"list:{tree.key}", f"LIST_{len(self.namespace.objects)}", lambda: written)
+        return self.namespace.bind(f"list:{tree.key}", f"LIST_{len(self.namespace.objects)}", ("value", written))
 
     def _arguments(self, tree: Tree, current: str) -> str:
         return ", ".join(self.value(child, current).text for child in tree.children)
 
     def _standard(self, name: str, count: int) -> str:
         label = name if PLAIN_WORD.match(name) else "unknown"
-        make = lambda: runtime.quick(name, count, jmes.standard_function(name))  # noqa: E731
-        return self.namespace.bind(f"function:{name}:{count}", f"_{label}", make)
+        return self.namespace.bind(f"function:{name}:{count}", f"_{label}", ("standard", name, count))
 
     def _misused(self, function: Function) -> str:
         """What fails when it is reached, as a wrong call of a standard function does."""
-
-        def fail(*arguments: Any) -> Any:
-            raise FunctionFault(f"{function.name}() is called as {function.signature} and not like this")
-
-        return self.namespace.bind(f"misused:{function.name}", f"_misused_{function.name}", lambda: fail)
+        recipe = ("misused", function.name)
+        return self.namespace.bind(f"misused:{function.name}", f"_misused_{function.name}", recipe)
 
     def _added(self, function: Function, tree: Tree, current: str) -> str:
-        called = self.namespace.bind(f"function:{function.name}", f"_{function.name}", lambda: bind(function))
+        called = self.namespace.bind(f"function:{function.name}", f"_{function.name}", ("added", function.name))
         if function.inline:
             first = self.atom(tree.children[0], current)
             return function.inline.format(x=first, call=f"{called}({first})")
@@ -387,21 +383,19 @@ class Translator:
             if parameter.prepare is None:
                 arguments.append(self.value(child, current).text)
             else:
-                arguments.append(self._prepared(function.name, parameter.name, parameter.prepare, child))
+                arguments.append(self._prepared(function.name, parameter.name, child))
         return f"{called}({', '.join(arguments)})"
 
-    def _prepared(self, function: str, parameter: str, prepare: Callable[[str], object], child: Tree) -> str:
-        key = f"prepared:{function}:{parameter}:{child.key}"
-        return self.namespace.bind(
-            key, f"{parameter.upper()}_{len(self.namespace.objects)}", lambda: prepare(child.value)
-        )
+    def _prepared(self, function: str, parameter: str, child: Tree) -> str:
+        key, hint = f"prepared:{function}:{parameter}:{child.key}", f"{parameter.upper()}_{len(self.namespace.objects)}"
+        return self.namespace.bind(key, hint, ("prepared", function, parameter, child.value))
 
     def _lookup(self, tree: Tree, current: str) -> str:
         table, key = tree.children
         make = self.tables
         assert make is not None
         called = self.namespace.bind(f"lookup:{table.value}", f"_lookup_{len(self.namespace.objects)}",
-                                     lambda: make(table.value))  # fmt: skip
+                                     make(table.value))  # fmt: skip
         return f"{called}({self.value(key, current).text})"
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 from types import CodeType
 from typing import Any, NamedTuple
 
 from rulesengine.jmes import Tree
+from rulesengine.program import Recipe
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_]{1,40}\Z")
@@ -36,22 +37,22 @@ class Origin(NamedTuple):
 
 
 class Namespace:
-    """The objects that generated code refers to, each under one name.
+    """The objects that generated code refers to, each under one name, as recipes.
 
     Names begin with a capital or an underscore and variables with a small letter, so that neither hides the other.
     """
 
     def __init__(self) -> None:
-        self.objects: dict[str, Any] = {}
+        self.objects: dict[str, Recipe] = {}
         self._names: dict[str, str] = {}
 
-    def bind(self, key: str, hint: str, make: Callable[[], Any]) -> str:
-        """The name of the object known under `key`; `make` builds it the first time."""
+    def bind(self, key: str, hint: str, recipe: Recipe) -> str:
+        """The name of the object known under `key`, which `recipe` makes."""
         if key not in self._names:
             name, number = hint, len(self.objects)
             while name in self.objects:
                 name, number = f"{hint}_{number}", number + 1
-            self.objects[name] = make()
+            self.objects[name] = recipe
             self._names[key] = name
         return self._names[key]
 
@@ -61,12 +62,12 @@ class Namespace:
         if isinstance(value, str):
             return self.text(value)
         prefix = {int: "NUMBER", float: "NUMBER", list: "LIST", dict: "OBJECT"}[type(value)]
-        return self.bind(tree.key, f"{prefix}_{len(self.objects)}", lambda: value)
+        return self.bind(tree.key, f"{prefix}_{len(self.objects)}", ("value", value))
 
     def text(self, value: str) -> str:
         """The name of a text; a plain word shows in it."""
         label = plain_word(value) or str(len(self.objects))
-        return self.bind(f"text:{value}", f"TEXT_{label}", lambda: value)
+        return self.bind(f"text:{value}", f"TEXT_{label}", ("value", value))
 
 
 @dataclass(slots=True)

@@ -6,12 +6,16 @@ import json
 import os
 import re
 import signal
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rulesengine import Engine, Result
-from rulesengine.loading import Checked, File, Files, check_files
+from rulesengine.gathering import File, Files
+from rulesengine.loading import Checked, check_files
 
 # Every metric that an e-mail app may declare and a mapping may emit.
 APP = """\
@@ -84,7 +88,13 @@ def leaves_parts_when_killed(folder: Path) -> bool:
     return False
 
 
-def pytest_configure() -> None:
-    """A shell that runs the tests in the background has SIGINT ignored, which the programs under test would inherit."""
+def pytest_configure(config: pytest.Config) -> None:
+    """A shell that runs the tests in the background has SIGINT ignored, which the programs under test would inherit.
+
+    What the command line keeps of mappings goes to a folder that is away with the tests, and not to the user's.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    store = tempfile.TemporaryDirectory(prefix="rules-store-")
+    config.add_cleanup(store.cleanup)
+    os.environ["RULES_STORE"] = store.name

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rulesengine import Engine
+from rulesengine.diagnostics import Place
 from rulesengine.jmes import JMESPathError
-from rulesengine.program import Program
+from rulesengine.program import Program, Spot
 from tests.conftest import APP, assert_all_accounted_for, engine_of, item_of
 from tests.test_translate import HOSTILE, PYTHON_NAMES, assert_only_plain_words, quoted, raw
 
@@ -72,7 +73,7 @@ def test_texts_of_a_mapping_stay_data(text: str) -> None:
 
 
 def test_a_file_name_stays_data() -> None:
-    from rulesengine.loading import File, Files
+    from rulesengine.gathering import File, Files
 
     name = "a'''\"\n# {x}\\.yml"
     text = "mapping: 1\nprovider: test\nevent: {identifiers: {email: email}}\nrules:\n  - emit: open\n"
@@ -279,7 +280,8 @@ def test_a_place_is_found_where_python_keeps_no_columns() -> None:
     """As under `python -X no_debug_ranges`: the line is still right, and the path of its key."""
     program = program_of(engine_of(TRACED))
     lines_only = {(line, column + 1_000): spot for (line, column), spot in program.spots.items()}
-    assert replace(program, spots=lines_only)._on_line(10) == program.spots[10, 9]
+    where, place, rule = program.spots[10, 9]
+    assert replace(program, spots=lines_only)._on_line(10) == Spot(where, Place(*place), rule)
 
 
 @pytest.mark.parametrize("mapping", [TRACED, TRACED_BY_EVENT], ids=["rule after rule", "by event"])
@@ -288,12 +290,12 @@ def test_every_spot_is_in_its_rule_or_in_what_events_share(mapping: str) -> None
     starts = [rule.place.line for rule in program.mapping.rules]
     ends = [*starts[1:], len(TRACED.splitlines()) + 1]
     led: Counter[str] = Counter()
-    for (line, _), spot in program.spots.items():
-        if spot.rule is None:
-            assert line < starts[0] or ".identifiers." in spot.where, spot
+    for (line, _), (where, _, rule) in program.spots.items():
+        if rule is None:
+            assert line < starts[0] or ".identifiers." in where, (line, where)
         else:
-            led[spot.rule.label] += 1
-            assert starts[spot.rule.index] <= line < ends[spot.rule.index], spot
+            led[program.mapping.rules[rule].label] += 1
+            assert starts[rule] <= line < ends[rule], (line, where)
     assert all(led[label] > 2 for label in ("first", "second", "third")), led
 
 

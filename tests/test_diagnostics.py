@@ -16,7 +16,8 @@ import pytest
 
 from rulesengine import codes
 from rulesengine.diagnostics import SHOWN_AT_MOST, Place, did_you_mean, in_order, printable, render, shown
-from rulesengine.loading import File, Files, check_files
+from rulesengine.gathering import File, Files
+from rulesengine.loading import check_files
 
 FOLDER = Path(__file__).parent / "diagnostics"
 MAPPING, APP = (FOLDER / "mapping.yml").read_text(), (FOLDER / "app.yml").read_text()
@@ -48,15 +49,16 @@ def mistakes() -> list[Mistake]:
     return found
 
 
-def found_by(mistake: Mistake) -> str:
+def files_with(mistake: Mistake) -> Files:
     texts = {"mapping.yml": MAPPING, "app.yml": APP}
     changed = "app.yml" if mistake.file.stem.startswith("app") else "mapping.yml"
     assert texts[changed].count(mistake.old) == 1, f"{mistake.old!r} must stand once in {changed}"
     texts[changed] = texts[changed].replace(mistake.old, mistake.new)
-    checked = check_files(
-        Files((File("mapping.yml", texts["mapping.yml"].encode()),), File("app.yml", texts["app.yml"].encode()))
-    )
-    return render(checked.diagnostics).rstrip("\n")
+    return Files((File("mapping.yml", texts["mapping.yml"].encode()),), File("app.yml", texts["app.yml"].encode()))
+
+
+def found_by(mistake: Mistake) -> str:
+    return render(check_files(files_with(mistake)).diagnostics).rstrip("\n")
 
 
 MISTAKES = mistakes()

@@ -46,9 +46,9 @@ from rulesengine.codes import BY_NUMBER
 from rulesengine.diagnostics import render
 from rulesengine.expressions import compile_expression
 from rulesengine.functions import FUNCTIONS
+from rulesengine.gathering import File, Files
 from rulesengine.jmes import STANDARD, JMESPathError
 from rulesengine.keys import MAPPING
-from rulesengine.loading import File, Files
 from rulesengine.signatures import Example, Function
 from rulesengine.vocabulary import default_vocabulary
 

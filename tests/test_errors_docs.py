@@ -28,7 +28,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from rulesengine import codes, loading
+from rulesengine import codes, gathering, loading
 from rulesengine.cli import main
 from rulesengine.diagnostics import Code, Diagnostic, has_errors, in_order, render
 from rulesengine.engine import Engine
@@ -162,7 +162,7 @@ def _checked(folder: Path, shown: Files) -> list[Diagnostic]:
     files = _write(folder, shown)
     with contextlib.chdir(folder):
         vocabulary = next(iter(files.get("vocabulary", ())), None)
-        read, faults = loading.gather(list(files["mapping"]), NAMES["app"], vocabulary)
+        read, faults = gathering.gather(list(files["mapping"]), NAMES["app"], vocabulary)
         found = in_order(faults) if read is None else _with_samples(read, shown)
     visible = {name for group in shown.values() for name in group}
     return [one for one in found if one.is_error or one.place.file in visible]
@@ -172,12 +172,12 @@ def _tested(folder: Path, shown: Files) -> list[Diagnostic]:
     """The errors that `rules test` finds before it runs any case."""
     files = _write(folder, shown)
     with contextlib.chdir(folder):
-        read, _ = loading.gather(list(files["mapping"]), NAMES["app"])
+        read, _ = gathering.gather(list(files["mapping"]), NAMES["app"])
         assert read is not None
         return [one for one in gather_cases([read])[1] if one.is_error]
 
 
-def _with_samples(read: loading.Files, shown: Files) -> tuple[Diagnostic, ...]:
+def _with_samples(read: gathering.Files, shown: Files) -> tuple[Diagnostic, ...]:
     """What a check finds, with the payload that a page shows as a sample."""
     checked = loading.check_files(read)
     if "payload" not in shown or has_errors(checked.diagnostics):

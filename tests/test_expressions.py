@@ -38,6 +38,7 @@ from rulesengine.errors import FunctionFault
 from rulesengine.expressions import CompiledExpression, compile_expression
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD, JMESPathError, TooLarge, parse
+from rulesengine.linking import defined
 from rulesengine.runtime import truth
 from rulesengine.signatures import Example
 from rulesengine.source import read
@@ -417,9 +418,7 @@ class InMapping:
         writer, namespace = Writer(), Namespace()
         returned = self.returned(Translator(writer, namespace, item_is_null=False), text)
         self.source = "\n".join([f"def search({ITEM}):", *(line for line, _ in writer.lines), f"    return {returned}"])
-        program = dict(namespace.objects)
-        exec(self.source, program)
-        self.search: Callable[[Any], Any] = program["search"]
+        self.search: Callable[[Any], Any] = defined(self.source, namespace.objects)["search"]
 
     def returned(self, translator: Translator, text: str) -> str:
         return translator.value(parse(text), ITEM).text

@@ -16,7 +16,8 @@ from rulesengine.drafting.drafts import Draft, make_draft
 from rulesengine.drafting.hints import reading_of
 from rulesengine.drafting.inference import Inference, infer
 from rulesengine.drafting.specimens import Specimen, Specimens, formats_of, read_specimens
-from rulesengine.loading import check_files, gather
+from rulesengine.gathering import gather
+from rulesengine.loading import check_files
 from rulesengine.payloads import encode
 from rulesengine.source import read as read_yaml
 from rulesengine.testing.suites import gather_cases, run

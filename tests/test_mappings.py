@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rulesengine import loading
+from rulesengine import gathering, loading
 from rulesengine.diagnostics import render
 from rulesengine.testing.reports import failures
 from tests.cases import MAPPINGS, channels_of, engine_for, providers, suite_of
@@ -22,7 +22,7 @@ NAMES = set(re.findall(r"`(\w+)`", " ".join(_FIELD_ROWS)))
 def test_mapping_is_clean(provider: str, channel: str) -> None:
     """No errors, and no advice but on the manifest itself (one manifest serves many mappings)."""
     app = engine_for(provider, channel)._files.app.name
-    files, _ = loading.gather([MAPPINGS / f"{provider}.yml"], app)
+    files, _ = gathering.gather([MAPPINGS / f"{provider}.yml"], app)
     assert files is not None
     found = [one for one in loading.check_files(files).diagnostics if one.place.file != app]
     assert not found, render(found)

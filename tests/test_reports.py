@@ -19,7 +19,8 @@ from click.testing import CliRunner
 from rulesengine import codes
 from rulesengine.cli import main
 from rulesengine.diagnostics import COLOURED, Diagnostic, Place, render
-from rulesengine.loading import Checked, File, Files, check_files
+from rulesengine.gathering import File, Files
+from rulesengine.loading import Checked, check_files
 from rulesengine.reports import as_github, as_json, as_sarif
 from rulesengine.silencers import Silenced
 from tests.conftest import check

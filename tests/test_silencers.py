@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from rulesengine import Engine, loading
+from rulesengine import Engine, gathering
 from rulesengine.cli import main
-from rulesengine.loading import Checked, File, Files, check_files
+from rulesengine.gathering import File, Files
+from rulesengine.loading import Checked, check_files
 from tests.conftest import APP
 
 MAPPINGS = Path(__file__).parent.parent / "mappings"
@@ -290,6 +291,6 @@ def test_an_engine_does_not_advise_it(folder: Path) -> None:
 
 @pytest.mark.parametrize("app", sorted((MAPPINGS / "apps").glob("*.yml")), ids=lambda path: path.stem)
 def test_the_mappings_of_the_project_pass_the_strict_check(app: Path) -> None:
-    files, _ = loading.gather([MAPPINGS], app)
+    files, _ = gathering.gather([MAPPINGS], app)
     assert files is not None
     assert check_files(files).diagnostics == ()

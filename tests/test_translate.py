@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rulesengine import translate
+from rulesengine import linking, translate
 from rulesengine.expressions import compile_expression
 from rulesengine.functions import FUNCTIONS
 from rulesengine.jmes import STANDARD
@@ -175,6 +175,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     table = {**FUNCTIONS, "lower": counting("lower"), "trim": counting("trim")}
     monkeypatch.setattr(translate, "FUNCTIONS", table)
+    monkeypatch.setattr(linking, "FUNCTIONS", table)
     return counted
 
 

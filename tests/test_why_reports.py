@@ -11,7 +11,7 @@ import pytest
 
 from rulesengine import Engine
 from rulesengine.explaining.reports import Mask, as_data, as_line, as_text, redacting
-from rulesengine.loading import File
+from rulesengine.gathering import File
 from rulesengine.tally import Source
 from tests import cases
 from tests.conftest import engine_of, files_of, item_of

@@ -10,7 +10,6 @@ from typing import BinaryIO
 import click
 
 from rulesengine import stream
-from rulesengine.checkpoints import Run, resumable
 from rulesengine.commands.common import (
     FAILED,
     app_options,
@@ -31,7 +30,7 @@ from rulesengine.files import payload_files
 from rulesengine.limits import Limits
 from rulesengine.output import outputs
 from rulesengine.payloads import FORMATS
-from rulesengine.stream import Chunk, Mark, Task
+from rulesengine.stream import Chunk, Mark, Run, Task
 from rulesengine.tally import MOST_KINDS, Tally
 
 
@@ -141,6 +140,8 @@ def _begun(checkpoint: str | None, engine: Engine, tasks: list[Task], written: l
         with outputs(*written) as files:
             yield Run(files, Tally(limit=MOST_KINDS))
         return
+    from rulesengine.checkpoints import resumable  # few runs have one
+
     with resumable(checkpoint, engine, tasks, *written) as run:
         yield run
 

@@ -12,7 +12,8 @@ from rulesengine.commands.common import FAILED, app_options, counted, gather, st
 from rulesengine.commands.completion import folders, mappings
 from rulesengine.diagnostics import PLAIN, Style, has_errors, printable, render
 from rulesengine.engine import Engine
-from rulesengine.loading import Checked, Files
+from rulesengine.gathering import Files
+from rulesengine.loading import Checked
 from rulesengine.reports import as_github, as_json, as_sarif
 from rulesengine.samples import check_cases, check_samples, has_cases, sample_files
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NoReturn, TextIO, TypeVar
 
 import click
 
-from rulesengine import loading
+from rulesengine import gathering
 from rulesengine.commands import completion
 from rulesengine.commands.completion import files
 from rulesengine.diagnostics import (
@@ -30,8 +30,9 @@ from rulesengine.diagnostics import (
 from rulesengine.engine import Engine
 from rulesengine.errors import FunctionFault, InvalidMapping
 from rulesengine.files import payload_files
+from rulesengine.gathering import Files
 from rulesengine.limits import DEFAULT_LIMITS, Limits
-from rulesengine.loading import Files
+from rulesengine.store import default_folder
 from rulesengine.times import epoch
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -121,7 +122,7 @@ def style_for(stream: TextIO, color: str = "auto") -> Style:
 
 def gather(mappings: Sequence[str], app: str, vocabulary: str | None) -> Files:
     """The files named on the command line; ends the program with 2 when there is one that cannot be read."""
-    files, faults = loading.gather(mappings, app, vocabulary)
+    files, faults = gathering.gather(mappings, app, vocabulary)
     if files is None:
         fail(faults, USAGE)
     return files
@@ -131,7 +132,7 @@ def load(mapping: str, app: str, vocabulary: str | None, limits: Limits = DEFAUL
     """The engine for a MAPPING argument; ends the program with every diagnostic when it is not valid."""
     files = gather([mapping], app, vocabulary)
     try:
-        engine = Engine(files, limits)
+        engine = Engine(files, limits, store=default_folder())
     except InvalidMapping as fault:
         fail([one for one in fault.diagnostics if one.is_error], FAILED)
     for file in engine.left_out:

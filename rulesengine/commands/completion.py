@@ -14,9 +14,8 @@ from click.shell_completion import CompletionItem
 from rulesengine.bundled import bundled_mappings
 from rulesengine.codes import BY_NUMBER
 from rulesengine.functions import FUNCTIONS
-from rulesengine.jmes import STANDARD
+from rulesengine.gathering import is_mapping
 from rulesengine.limits import DEFAULT_LIMITS
-from rulesengine.loading import is_mapping
 
 Items = list[CompletionItem]
 
@@ -65,5 +64,7 @@ def codes(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
 
 def functions(_ctx: Context, _param: Parameter, incomplete: str) -> Items:
     """Functions of the language, with what they do, and those of JMESPath."""
+    from rulesengine.jmes import STANDARD  # it loads jmespath, for which every verb would wait
+
     told = {**{name: one.sentence for name, one in FUNCTIONS.items()}, **dict.fromkeys(STANDARD, "")}
     return [CompletionItem(name, help=told[name]) for name in sorted(told) if name.startswith(incomplete)]

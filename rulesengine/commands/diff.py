@@ -28,7 +28,7 @@ from rulesengine.diagnostics import Diagnostic, listed, printable
 from rulesengine.engine import Engine
 from rulesengine.errors import InvalidMapping
 from rulesengine.files import payload_files
-from rulesengine.loading import Files
+from rulesengine.gathering import Files
 from rulesengine.payloads import FORMATS, encode
 from rulesengine.testing.cases import folder_of, read_cases
 

@@ -17,8 +17,8 @@ from rulesengine.diagnostics import has_errors, printable
 from rulesengine.drafting.drafts import Draft, make_draft, with_made_up_people
 from rulesengine.drafting.scaffold import overview, todos_in
 from rulesengine.drafting.specimens import MOST, Specimens, read_specimens
+from rulesengine.gathering import Files
 from rulesengine.keys import PROVIDER
-from rulesengine.loading import Files
 from rulesengine.output import writing
 from rulesengine.payloads import FORMATS
 

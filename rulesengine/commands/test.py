@@ -13,7 +13,7 @@ from rulesengine.commands.common import FAILED, counted, fail, gather, style_for
 from rulesengine.commands.completion import files, mappings
 from rulesengine.commands.runs import refuse_overwriting
 from rulesengine.diagnostics import PLAIN, Diagnostic, listed, printable, render
-from rulesengine.loading import Files
+from rulesengine.gathering import Files
 from rulesengine.output import writing
 from rulesengine.testing import reports
 from rulesengine.testing.cases import case_files, holds_cases, mapping_of

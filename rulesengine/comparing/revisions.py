@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import subprocess
 
-from rulesengine import codes, loading
+from rulesengine import codes, gathering
 from rulesengine.diagnostics import Diagnostic, Place
-from rulesengine.loading import File, Files
+from rulesengine.gathering import File, Files
 
 # A program that the repository's configuration names, which git runs before it looks into what is staged.
 _RUNS_NOTHING = ("-c", "core.fsmonitor=false")
@@ -29,11 +29,11 @@ def is_revision(name: str) -> bool:
 
 
 def gather(mapping: str, app: str, vocabulary: str | None = None) -> tuple[Files | None, list[Diagnostic]]:
-    """As `loading.gather`; the mapping and app.yml may be those of a revision."""
+    """As `gathering.gather`; the mapping and app.yml may be those of a revision."""
     faults: list[Diagnostic] = []
-    mappings = list(_mappings(mapping, faults) if is_revision(mapping) else loading.mapping_files(mapping, faults))
-    manifest = _file(app, faults) if is_revision(app) else loading.read_file(app, faults)
-    own = loading.read_file(vocabulary, faults) if vocabulary is not None else None
+    mappings = list(_mappings(mapping, faults) if is_revision(mapping) else gathering.mapping_files(mapping, faults))
+    manifest = _file(app, faults) if is_revision(app) else gathering.read_file(app, faults)
+    own = gathering.read_file(vocabulary, faults) if vocabulary is not None else None
     if faults or manifest is None:
         return None, faults
     return Files(tuple(mappings), manifest, own), []
@@ -54,7 +54,7 @@ def _names(name: str, faults: list[Diagnostic]) -> list[str]:
         faults.append(_fault(name, refused))
         return []
     folder = name if name.endswith((":", "/")) else f"{name}/"
-    found = [folder + one for one in listed if loading.is_mapping(one)]
+    found = [folder + one for one in listed if gathering.is_mapping(one)]
     if not found:
         faults.append(_fault(name, _Refused("the folder has no mapping (*.yml, *.yaml) in it", "")))
     return found

@@ -21,7 +21,7 @@ from rulesengine.drafting.scaffold import mapping_text, scalar
 from rulesengine.drafting.specimens import Specimen, formats_of
 from rulesengine.engine import Engine
 from rulesengine.flow import as_flow
-from rulesengine.loading import File, Files
+from rulesengine.gathering import File, Files
 from rulesengine.payloads import encode
 from rulesengine.source import read
 from rulesengine.testing.trials import OUTCOMES, expectation

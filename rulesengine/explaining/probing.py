@@ -15,6 +15,7 @@ from typing import Any
 from rulesengine import model, runtime
 from rulesengine.emitting import SURROUNDINGS, Emitter, Target
 from rulesengine.jmes import Tree
+from rulesengine.linking import defined
 from rulesengine.program import ItemFunction
 from rulesengine.running import reason_of
 from rulesengine.translate import ITEM
@@ -62,7 +63,6 @@ class Probes:
         body = self._emitter.body(item_is_null=True, has_fields=False)
         body.line(f"return {body.translator.atom(tree, ITEM, 'value')}")
         lines = "\n".join(line for line, _ in body.writer.lines)
-        functions: dict[str, Any] = dict(self._emitter.namespace.objects)
-        exec(f"def probe({', '.join((ITEM, *SURROUNDINGS))}):\n{lines}", functions)  # names only: see translate
-        probe: ItemFunction = functions["probe"]
+        source = f"def probe({', '.join((ITEM, *SURROUNDINGS))}):\n{lines}"
+        probe: ItemFunction = defined(source, self._emitter.namespace.objects)["probe"]
         return probe

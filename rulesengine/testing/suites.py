@@ -14,7 +14,7 @@ from rulesengine import codes, loading, model
 from rulesengine.coverage import Part, parts
 from rulesengine.diagnostics import Diagnostic, Place, has_errors, in_order
 from rulesengine.engine import Engine
-from rulesengine.loading import Files
+from rulesengine.gathering import Files
 from rulesengine.testing.cases import Case, folder_of, read_cases
 from rulesengine.testing.trials import Bench, Trial
 

@@ -20,9 +20,9 @@ from rulesengine import Engine, InvalidMapping, PayloadError, Result
 from rulesengine.errors import FunctionFault
 from rulesengine.expressions import CompiledExpression, compile_expression
 from rulesengine.functions import FUNCTIONS
+from rulesengine.gathering import File, Files
 from rulesengine.jmes import STANDARD, parse
 from rulesengine.limits import Limits
-from rulesengine.loading import File, Files
 from rulesengine.payloads import encode_lines
 from rulesengine.vocabulary import default_vocabulary
 from tests.cases import MAPPINGS, engine_for, providers, tested
