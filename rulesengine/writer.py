@@ -6,12 +6,12 @@ debugger names the file that the author wrote.
 
 from __future__ import annotations
 
-import ast
 import keyword
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from threading import RLock
+from itertools import groupby
+from operator import itemgetter
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -100,26 +100,58 @@ class Writer:
 Position = tuple[int, int, int]
 
 
-# Python counts how deep a tree is in one place for all threads, and raises SystemError where two that build one take
-# turns, as they do when the collection of garbage calls somebody back: https://github.com/python/cpython/issues/106905
-_PARSING = RLock()
-
-
 def compile_lines(lines: Sequence[str], positions: Sequence[Position], file: str) -> CodeType:
     """The code of a program whose lines stand, for all that Python says of them, at these positions of a file."""
-    with _PARSING:
-        tree = ast.parse("\n".join(lines))
-    nodes: list[ast.AST] = [tree]
-    for node in nodes:  # by hand: `ast.walk` takes longer than the compiler
-        parts = vars(node)
-        for part in parts.values():
-            if isinstance(part, list):
-                nodes.extend(part)
-            elif isinstance(part, ast.AST):
-                nodes.append(part)
-        if "lineno" in parts:
-            line, column, length = positions[parts["lineno"] - 1]
-            parts["lineno"] = parts["end_lineno"] = line
-            parts["col_offset"], parts["end_col_offset"] = column - 1, column - 1 + length
-    with _PARSING:
-        return compile(tree, file, "exec")
+    program = compile("\n".join(lines), file, "exec")
+    return program.replace(co_consts=_moved_within(program, positions))
+
+
+def _moved(function: CodeType, positions: Sequence[Position]) -> CodeType:
+    first, _, _ = positions[function.co_firstlineno - 1]
+    table, inner = _locations(function, positions, first), _moved_within(function, positions)
+    return function.replace(co_firstlineno=first, co_linetable=table, co_consts=inner)
+
+
+def _moved_within(code: CodeType, positions: Sequence[Position]) -> tuple[object, ...]:
+    return tuple(_moved(one, positions) if isinstance(one, CodeType) else one for one in code.co_consts)
+
+
+# Since 3.11 CPython keeps positions as its Objects/locations.md says: entries for up to 8 units of code, each a byte
+# for its kind and its units, then the lines since the entry before, the lines to its end, and two columns.
+_UNIT, _MOST_UNITS = 2, 8
+_NOWHERE, _SOMEWHERE = 0b1_1111_000, 0b1_1110_000
+
+
+def _locations(function: CodeType, positions: Sequence[Position], last: int) -> bytes:
+    """The table of a function's positions, its first entry counting from the line `last`."""
+    table = bytearray()
+    for number, found in groupby(function.co_lines(), key=itemgetter(2)):
+        run = list(found)
+        units = (run[-1][1] - run[0][0]) // _UNIT
+        if number is None:
+            table += _entries(_NOWHERE, units, b"", b"")
+        else:
+            line, column, length = positions[number - 1]
+            place = b"\0" + _varint(column) + _varint(column + length)
+            table += _entries(_SOMEWHERE, units, _varint(_signed(line - last)) + place, b"\0" + place)
+            last = line
+    return bytes(table)
+
+
+def _entries(kind: int, units: int, first: bytes, following: bytes) -> bytes:
+    """The entries for some units: what the first says behind its first byte, and what the following say."""
+    whole, rest = divmod(units - 1, _MOST_UNITS)
+    full, last = bytes((kind | _MOST_UNITS - 1,)), bytes((kind | rest,))
+    return full + first + (full + following) * (whole - 1) + last + following if whole else last + first
+
+
+def _signed(value: int) -> int:
+    """A number with its sign in the lowest bit."""
+    return -value << 1 | 1 if value < 0 else value << 1
+
+
+def _varint(value: int) -> bytes:
+    """A number in bytes of six bits, the lowest first; a seventh says that more follow."""
+    if value < 64:
+        return bytes((value,))
+    return bytes((64 | value & 63,)) + _varint(value >> 6)

@@ -6,8 +6,9 @@ import ast
 import copy
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from rulesengine import Engine
 from rulesengine.diagnostics import Place
 from rulesengine.jmes import JMESPathError
 from rulesengine.program import Program, Spot
+from rulesengine.writer import compile_lines
 from tests.conftest import APP, assert_all_accounted_for, engine_of, item_of
 from tests.test_translate import HOSTILE, PYTHON_NAMES, assert_only_plain_words, quoted, raw
 
@@ -274,6 +276,39 @@ def test_a_traceback_names_the_file_and_the_lines_of_the_mapping(mapping: str) -
     frames = [one for one in raised_by(program.item, item) if one.filename == program.mapping.file]
     assert frames[-1].lineno == 29
     assert [one.lineno for one in frames if one.name == "map_item"] in ([3], [29])
+
+
+def functions_in(code: CodeType) -> Iterator[CodeType]:
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield one
+            yield from functions_in(one)
+
+
+def spread(position: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    """A position as Python tells it: first and last line, and the columns from 0."""
+    line, column, length = position
+    return line, line, column - 1, column - 1 + length
+
+
+POSITIONS = st.tuples(st.integers(1, 70_000), st.integers(1, 5_000), st.integers(1, 300))
+LINES = [
+    "def f(a):",
+    "    def g(b):",
+    "        return [b(a) for b in a]",
+    f"    if {'a.b and ' * 300}g(a):",
+    "        return a",
+]
+
+
+@given(st.lists(POSITIONS, min_size=len(LINES), max_size=len(LINES)))
+def test_all_code_of_a_line_stands_at_its_position(positions: list[tuple[int, int, int]]) -> None:
+    """Wherever lines lead: back, far ahead, to columns of several bytes; and code that is of no line stays so."""
+    plain = functions_in(compile("\n".join(LINES), "f", "exec"))
+    for one, moved in zip(plain, functions_in(compile_lines(LINES, positions, "f")), strict=True):
+        assert moved.co_firstlineno == positions[one.co_firstlineno - 1][0]
+        for (number, *_), found in zip(one.co_positions(), moved.co_positions(), strict=True):
+            assert found == (spread(positions[number - 1]) if number is not None else (None,) * 4)
 
 
 def test_a_place_is_found_where_python_keeps_no_columns() -> None:
