@@ -10,6 +10,7 @@ the first rule asks for it and not before; nor where it would not tell rules apa
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rulesengine import model
@@ -67,13 +68,14 @@ def plan(mapping: model.Mapping) -> Plan | None:
     if not names:
         return None
     conditions = [rule.when.tree for rule in mapping.rules if rule.when is not None and rule.when.tree is not None]
+    rules = [_of_events(rule, event, names) for rule in mapping.rules]
     groups: dict[tuple[tuple[int, str], ...], tuple[list[str], tuple[Candidate, ...]]] = {}
     for some in alike(names, conditions, event):
-        found = _candidates(mapping, Facts(known_as(event, some[0])))
+        found = _in_turn(of_event[some[0]] for of_event in rules)
         groups.setdefault(_identity(found), ([], found))[0].extend(some)
     branches = tuple(Branch(tuple(some), found) for some, found in groups.values())
-    any_other = {event.key: without(ANY, map(constant_of, names))}
-    return Plan(event, branches, Branch((), _candidates(mapping, Facts(any_other))))
+    any_other = Facts({event.key: without(ANY, map(constant_of, names))})
+    return Plan(event, branches, Branch((), _in_turn(_candidate(rule, any_other) for rule in mapping.rules)))
 
 
 def _is_plain(tree: Tree) -> bool:
@@ -91,15 +93,30 @@ def _identity(candidates: tuple[Candidate, ...]) -> tuple[tuple[int, str], ...]:
     return tuple((one.rule.index, one.when.key if one.when is not None else "") for one in candidates)
 
 
-def _candidates(mapping: model.Mapping, known: Facts) -> tuple[Candidate, ...]:
+def _of_events(rule: Rule, event: Tree, names: Iterable[str]) -> Mapping[str, Candidate | None]:
+    """What is left of a rule for each event, decided once for all that its own condition does not tell apart."""
+    conditions = [rule.when.tree] if rule.when is not None and rule.when.tree is not None else []
+    found: dict[str, Candidate | None] = {}
+    for some in alike(names, conditions, event):
+        found.update(dict.fromkeys(some, _candidate(rule, Facts(known_as(event, some[0])))))
+    return found
+
+
+def _candidate(rule: Rule, known: Facts) -> Candidate | None:
+    """What is left of a rule where this is known, None where it surely does not take the item."""
+    tree = rule.when.tree if rule.when is not None else None
+    verdict = decide(tree, known, exact=True)
+    if verdict is False:
+        return None
+    return Candidate(rule, None if verdict or tree is None else residual(tree, known))
+
+
+def _in_turn(candidates: Iterable[Candidate | None]) -> tuple[Candidate, ...]:
+    """The candidates up to the first that surely takes the item."""
     found: list[Candidate] = []
-    for rule in mapping.rules:
-        tree = rule.when.tree if rule.when is not None else None
-        verdict = decide(tree, known, exact=True)
-        if verdict is False:
-            continue
-        found.append(Candidate(rule, None if verdict or tree is None else residual(tree, known)))
-        if verdict:
+    for one in candidates:
+        found += [one] if one is not None else []
+        if one is not None and one.when is None:
             break
     return tuple(found)
 

@@ -7,9 +7,9 @@ condition that depends on more, nothing is claimed: the rule may take the item, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from rulesengine import codes, model
+from rulesengine import codes
 from rulesengine.analysis import Facts, evaluate
 from rulesengine.conditions import alike, mentioned
 from rulesengine.diagnostics import Diagnostic, Place, did_you_mean, listed, nearest
@@ -31,18 +31,16 @@ def reached(subject: Subject) -> Reached:
     event = subject.mapping.payload.event
     tree = event.tree if event is not None else None
     names = {one.value: _known(tree, one.value) for one in subject.mapping.payload.events} or {"": {}}
-    groups, nothing = _alike(subject.mapping), Facts(tables=subject.tables_known)
-    found = (dict(_reaching(rule, tree, names, groups, nothing)) for rule in subject.mapping.rules)
+    nothing = Facts(tables=subject.tables_known)
+    found = (dict(_reaching(rule, tree, names, nothing)) for rule in subject.mapping.rules)
     return [{name: by_name[name] for name in names if name in by_name} for by_name in found]
 
 
-def _alike(mapping: model.Mapping) -> list[list[str]]:
-    """The documented events, those together that no rule tells apart, so that one of them answers for all."""
-    names = list(dict.fromkeys(one.value for one in mapping.payload.events)) or [""]
-    event = mapping.payload.event
-    if event is None or event.tree is None:
-        return [[name] for name in names]
-    return alike(names, [one.when.tree for one in mapping.rules if one.when and one.when.tree], event.tree)
+def _alike(names: Iterable[str], rules: Iterable[Rule], event: Tree | None) -> list[list[str]]:
+    """The documented events, those together that none of the rules tells apart, so that one of them answers for all."""
+    if event is None:
+        return [list(names)]
+    return alike(names, [one.when.tree for one in rules if one.when and one.when.tree], event)
 
 
 def _known(event: Tree | None, name: str) -> Parts:
@@ -57,11 +55,11 @@ def _known(event: Tree | None, name: str) -> Parts:
 
 
 def _reaching(
-    rule: Rule, event: Tree | None, names: Mapping[str, Parts], groups: Sequence[Sequence[str]], nothing: Facts
+    rule: Rule, event: Tree | None, names: Mapping[str, Parts], nothing: Facts
 ) -> Iterator[tuple[str, Facts]]:
     inside = assume(rule.when.tree if rule.when else None)
     said = ANY if event is None else evaluate(event, nothing.knowing(inside))
-    for group in groups:
+    for group in _alike(names, [rule], event):
         if decided(rule, nothing.knowing(names[group[0]])) is False:
             continue
         for name in group:
@@ -84,7 +82,9 @@ def check_events_taken(subject: Subject, reached: Reached) -> Iterator[Diagnosti
 def check_rules_reached(subject: Subject, reached: Reached) -> Iterator[Diagnostic]:
     """Rules that no documented event reaches, and rules whose events those above take, in an app of any channel."""
     *above_last, _ = subject.mapping.rules or (None,)
-    groups = _alike(subject.mapping)
+    payload = subject.mapping.payload
+    documented = dict.fromkeys(one.value for one in payload.events) or [""]
+    groups = _alike(documented, subject.mapping.rules, payload.event.tree if payload.event is not None else None)
     yield from (codes.E334.at(rule.place) for rule in above_last if rule.takes_all)
     for rule in subject.mapping.rules:
         above = subject.mapping.rules[: rule.index]
@@ -119,7 +119,8 @@ def _takers(
     """For each event that reaches a rule the one above that surely takes it."""
     for group in groups:
         reaching = [name for name in group if name in events]
-        sure = [one for one in above if reaching and decided(one, events[reaching[0]])]
+        rivals = [one for one in above if not reached[one.index].keys().isdisjoint(reaching)] if reaching else []
+        sure = [one for one in rivals if decided(one, events[reaching[0]])]
         for name in reaching:
             yield name, next((one for one in sure if name in reached[one.index]), None)
 
