@@ -2,7 +2,8 @@
 
 `evaluate` runs an expression over sets of values (`Possible`) in place of values. What is known of parts (`narrowing`)
 counts wherever the part is repeated: `data.type` is 'open' under `data.type == 'open'`. A function is run itself where
-its arguments are known, so `lower` of a known text is known.
+its arguments are known, so `lower` of a known text is known. Where nothing that is known matters to an expression, what
+it can yield is decided once and kept with its tree: the checks ask often, and the compiler asks again.
 
 What it cannot know: anything of a field but what conditions say of it; what lies in lists and objects; what a
 function makes of texts that are not bounded, but for `lower`, `upper` and `trim`. What cannot be decided is left open,
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from math import prod
 from typing import Any
@@ -81,15 +82,25 @@ class Facts:
 
     def knowing(self, parts: Parts) -> Facts:
         """These facts and more of some parts."""
-        return replace(self, parts=joined(self.parts, parts)) if parts else self
+        return Facts(joined(self.parts, parts), self.channel, self.tables) if parts else self
 
     def about(self, current: Possible) -> Facts:
         """What is left of the facts where `@` is another value."""
-        return replace(self, parts={_CURRENT: current})
+        return Facts({_CURRENT: current}, self.channel, self.tables)
+
+    def concern(self, tree: Tree) -> bool:
+        """Whether they can matter to an expression; it may say yes where they do not."""
+        return (
+            _CURRENT in self.parts
+            or (self.channel is not None and _CHANNEL in tree.key)
+            or (bool(self.tables) and _LOOKUP in tree.key)
+            or any(part in tree.key for part in self.parts)
+        )
 
 
-_CURRENT = "current:()"
+_CURRENT, _CHANNEL, _LOOKUP = "current:()", '"channel"(', '"lookup"('  # as they stand in `Tree.key`
 NOTHING = Facts()
+_ALONE = "possible"  # in the memo of a tree: what it can yield where nothing known matters to it
 
 
 # -- values -----------------------------------------------------------------------------------------------------------
@@ -97,10 +108,17 @@ NOTHING = Facts()
 
 def evaluate(tree: Tree, facts: Facts = NOTHING) -> Possible:
     """Every value that the expression can have under these facts; an empty set where it always fails."""
+    is_alone = not facts.concern(tree)
+    kept: Possible | None = tree.memo.get(_ALONE) if is_alone else None
+    if kept is not None:
+        return kept
     follow = _EVALUATE.get(tree.kind)
     found = follow(tree, facts) if follow else ANY
     known = facts.parts.get(tree.key)
-    return both(found, known) if known is not None else found
+    found = both(found, known) if known is not None else found
+    if is_alone:
+        tree.memo[_ALONE] = found
+    return found
 
 
 def _literal(tree: Tree, facts: Facts) -> Possible:
@@ -128,7 +146,7 @@ def _not(tree: Tree, facts: Facts) -> Possible:
     if inner.is_empty:
         return NONE
     verdict = truth(inner)
-    return BOOLEAN if verdict is None else of(not verdict)
+    return BOOLEAN if verdict is None else FALSE if verdict else TRUE
 
 
 def _comparator(tree: Tree, facts: Facts) -> Possible:
@@ -264,11 +282,10 @@ def _takes(name: str, count: int) -> bool:
 
 def _is_among(written: list[str], sought: Possible) -> Possible:
     """`contains(['a', 'b'], x)`: a list of texts holds nothing but these."""
-    found = both(sought, of(*written))
-    is_among = values_of(sought)
-    if found.is_empty:
-        return of(False)
-    return of(True) if is_among is not None and len(is_among) == len(found.constants) else BOOLEAN
+    if sought.open:
+        return BOOLEAN if any(sought.admits(("string", text)) for text in written) else FALSE
+    among = sum(kind == "string" and value in written for kind, value in sought.constants)
+    return FALSE if not among else TRUE if among == len(sought.constants) else BOOLEAN
 
 
 def _yield(name: str, given: list[Possible]) -> Possible:
@@ -322,7 +339,8 @@ def may_ask(asked: Possible, key: str) -> bool:
 
 def _tried(tree: Tree, given: list[Possible]) -> tuple[Possible, Exception | None] | None:
     """What a call yields, run with every combination of its arguments, and how one fails; None if unbounded."""
-    run, sides = _runnable(tree), _combinations(given)
+    sides = _combinations(given)
+    run = _runnable(tree) if sides is not None else None
     return _each_of(run, sides) if run is not None and sides is not None else None
 
 

@@ -43,7 +43,8 @@ class Tree:
     (children: base, condition, right), flatten, literal, current, comparator, and_expression, or_expression,
     not_expression, pipe, multi_select_list, multi_select_dict (of key_val_pair), function_expression, expref.
     `start` is the offset in the text, `length` that of a name or literal; `quoted` marks a "quoted" field; `key` is
-    equal for two trees exactly when they are the same expression, wherever they stand.
+    equal for two trees exactly when they are the same expression, wherever they stand, and holds the keys of all parts.
+    What others find out that follows from the tree alone they may keep in `memo`.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Tree:
     length: int = field(default=1, compare=False)
     quoted: bool = field(default=False, compare=False)
     key: str = field(default="", compare=False)
+    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def walk(self) -> Iterator[Tree]:
         """This tree and all below it, outermost first."""

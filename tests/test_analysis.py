@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from rulesengine.analysis import Facts, evaluate, type_of
 from rulesengine.conditions import alike, can_fail, decide, mentioned
 from rulesengine.expressions import compile_expression
-from rulesengine.jmes import parse
+from rulesengine.jmes import parse, revalued
 from rulesengine.narrowing import Parts, assume, joined, known_as, literal_list
 from rulesengine.possible import (
     ANY,
@@ -494,6 +495,33 @@ def test_what_is_decided_is_what_comes_out(when: str, item: Any) -> None:
         assert exactly is holds(condition)
     if not can_fail(tree, facts):
         assert applies
+
+
+calls = st.sampled_from(["channel()", "lookup('n', a)", "lookup('t', channel())", "list[].lookup('n', @)"])
+facts = st.builds(
+    lambda parts, channel, tables: Facts(reduce(joined, parts, {}), channel, tables),
+    st.lists(st.builds(lambda field, word: known_as(parse(field), word), fields, st.sampled_from(WORDS)), max_size=2),
+    st.sampled_from([None, "email"]),
+    st.sampled_from([{}, TABLES]),
+)
+
+
+@SETTINGS
+@given(text=st.one_of(conditions, st.builds("({} || {})".format, texts, calls)), known=facts, before=facts)
+def test_what_was_asked_before_changes_no_answer(text: str, known: Facts, before: Facts) -> None:
+    """A tree keeps what follows from it alone: nothing that was known when it was asked the first time."""
+    tree = parse(text)
+    evaluate(tree, before)
+    evaluate(tree)
+    for number, part in enumerate(tree.walk()):
+        fresh = [*parse(text).walk()][number]
+        assert evaluate(part, known) == evaluate(fresh, known)
+
+
+def test_a_changed_tree_is_asked_anew() -> None:
+    tree = parse("'a' == 'a'")
+    assert evaluate(tree) == of(True)
+    assert evaluate(revalued(tree, tree, "ne")) == of(False)
 
 
 @SETTINGS
