@@ -108,7 +108,7 @@ _ALONE = "possible"  # in the memo of a tree: what it can yield where nothing kn
 
 def evaluate(tree: Tree, facts: Facts = NOTHING) -> Possible:
     """Every value that the expression can have under these facts; an empty set where it always fails."""
-    is_alone = not facts.concern(tree)
+    is_alone = facts is NOTHING or not facts.concern(tree)
     kept: Possible | None = tree.memo.get(_ALONE) if is_alone else None
     if kept is not None:
         return kept

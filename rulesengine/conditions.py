@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
+from typing import Any, NamedTuple
 
 from rulesengine.analysis import NOTHING, Facts, always_works, evaluate
 from rulesengine.jmes import Tree
@@ -69,22 +71,39 @@ def alike(names: Iterable[str], conditions: Iterable[Tree], subject: Tree) -> li
 
     Where a condition asks anything else of the part, or compares it with anything but text, each name is alone.
     """
-    parts = [part for condition in conditions for part in condition.walk()]
-    asked = [values for found, values in map(membership, parts) if found is not None and found.key == subject.key]
-    is_plain = len(asked) == sum(part.key == subject.key for part in parts)
-    if not is_plain or not all(isinstance(value, str) for values in asked for value in values):
+    asked = [_asked(condition, subject) for condition in conditions]
+    if not all(one.is_plain for one in asked):
         return [[name] for name in names]
-    groups: dict[tuple[bool, ...], list[str]] = {}
-    for name in names:
-        groups.setdefault(tuple(name in values for values in asked), []).append(name)
+    asking: dict[str, list[int]] = {name: [] for name in names}
+    for number, values in enumerate(chain.from_iterable(one.values for one in asked)):
+        for value in asking.keys() & values:
+            asking[value].append(number)
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for name, numbers in asking.items():
+        groups.setdefault(tuple(numbers), []).append(name)
     return list(groups.values())
 
 
 def mentioned(when: Tree | None, subject: Tree) -> list[str]:
     """The texts that a condition compares a part with, in the order in which they are written."""
-    texts: list[str] = []
-    for part in when.walk() if when is not None else ():
-        found, values = membership(part)
-        if found is not None and found.key == subject.key:
-            texts.extend(value for value in values if isinstance(value, str))
-    return texts
+    values = chain.from_iterable(_asked(when, subject).values) if when is not None else ()
+    return [value for value in values if isinstance(value, str)]
+
+
+class _Asked(NamedTuple):
+    """What a condition compares a part with, and whether that is text and all that it asks of the part."""
+
+    values: tuple[tuple[Any, ...], ...]
+    is_plain: bool
+
+
+def _asked(condition: Tree, subject: Tree) -> _Asked:
+    kept: _Asked | None = condition.memo.get(f"asked of {subject.key}")
+    return kept or condition.memo.setdefault(f"asked of {subject.key}", _found_asked(condition, subject))
+
+
+def _found_asked(condition: Tree, subject: Tree) -> _Asked:
+    found = [membership(part) for part in condition.walk()]
+    values = tuple(values for part, values in found if part is not None and part.key == subject.key)
+    is_all = len(values) == sum(part.key == subject.key for part in condition.walk())
+    return _Asked(values, is_all and all(isinstance(value, str) for some in values for value in some))

@@ -58,9 +58,11 @@ class Tree:
 
     def walk(self) -> Iterator[Tree]:
         """This tree and all below it, outermost first."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        waiting = [self]
+        while waiting:
+            tree = waiting.pop()
+            yield tree
+            waiting.extend(reversed(tree.children))
 
 
 class TooLarge(ValueError):

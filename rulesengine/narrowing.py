@@ -50,6 +50,16 @@ def assume(tree: Tree | None, *, holds: bool = True) -> Parts:
     """What is known of the parts of a condition where it holds, or where it does not; of no condition nothing."""
     if tree is None or tree.kind == "literal":
         return {}
+    kept: Parts | None = tree.memo.get(_ASSUMED[holds])
+    if kept is None:
+        kept = tree.memo[_ASSUMED[holds]] = _assumed(tree, holds)
+    return kept
+
+
+_ASSUMED = ("where it does not hold", "where it holds")  # in the memo of a tree: what `assume` says
+
+
+def _assumed(tree: Tree, holds: bool) -> Parts:
     if tree.kind == "not_expression":
         return assume(tree.children[0], holds=not holds)
     if tree.kind in ("and_expression", "or_expression"):

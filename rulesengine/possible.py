@@ -112,6 +112,8 @@ def both(one: Possible, other: Possible) -> Possible:
         return other
     if other is ANY:
         return one
+    if not one.open and not other.open:
+        return Possible(one.constants & other.constants)
     constants = [value for value in one.constants if other.admits(value)]
     constants += [value for value in other.constants if one.admits(value)]
     return _plain(frozenset(constants), one.open & other.open, one.forms | other.forms, one.never | other.never)

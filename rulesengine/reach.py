@@ -83,12 +83,13 @@ def check_rules_reached(subject: Subject, reached: Reached) -> Iterator[Diagnost
     """Rules that no documented event reaches, and rules whose events those above take, in an app of any channel."""
     *above_last, _ = subject.mapping.rules or (None,)
     payload = subject.mapping.payload
+    event = payload.event.tree if payload.event is not None else None
     documented = dict.fromkeys(one.value for one in payload.events) or [""]
-    groups = _alike(documented, subject.mapping.rules, payload.event.tree if payload.event is not None else None)
+    groups, others = _alike(documented, subject.mapping.rules, event), _others(event)
     yield from (codes.E334.at(rule.place) for rule in above_last if rule.takes_all)
     for rule in subject.mapping.rules:
         above = subject.mapping.rules[: rule.index]
-        if rule.takes_all or any(one.takes_all for one in above) or _takes_others(subject, rule):
+        if rule.takes_all or any(one.takes_all for one in above) or any(decided(rule, facts) for facts in others):
             continue  # what stands below one that takes all is told there
         events = reached[rule.index]
         takers = dict(_takers(above, events, groups, reached))
@@ -105,12 +106,9 @@ def check_rules_reached(subject: Subject, reached: Reached) -> Iterator[Diagnost
 _OTHERS = ("\0 any other", None)
 
 
-def _takes_others(subject: Subject, rule: Rule) -> bool:
-    """Whether a rule surely takes what is not documented, so that documented events need not reach it."""
-    event = subject.mapping.payload.event
-    if event is None or event.tree is None:
-        return False
-    return any(decided(rule, Facts(known_as(event.tree, other))) for other in _OTHERS)
+def _others(event: Tree | None) -> list[Facts]:
+    """What is known where no documented event is; nothing where events have no name."""
+    return [Facts(known_as(event, other)) for other in _OTHERS] if event is not None else []
 
 
 def _takers(
