@@ -90,7 +90,7 @@ class _Compiler:
         self.spots: dict[tuple[int, int], SpotParts] = {}
         self.shared: dict[int, str] = {}
         self.has_branches = False
-        self.led_to: dict[tuple[int, int], tuple[str, Place]] = {}
+        self.led_to: dict[tuple[int, int, int], tuple[Origin, Position]] = {}
 
     def finished(self) -> tuple[CodeType, list[str]]:
         """The code of the functions, and all lines, with the arguments that turned out to be asked for."""
@@ -144,13 +144,19 @@ class _Compiler:
         if origin is None:
             self.positions.append(_NOWHERE)
             return
-        key = (id(origin.written), origin.offset)
-        where, place = self.led_to.get(key) or self.led_to.setdefault(key, _led_to(origin))
-        length = place.end_column - place.column if place.end_line == place.line else 1
-        self.positions.append((place.line, place.column, max(1, length)))
+        key = (id(origin.written), origin.offset, id(origin.owner))
+        if key not in self.led_to:
+            self.led_to[key] = origin, self._lead(origin)  # kept, the origin's identity stays its own
+        self.positions.append(self.led_to[key][1])
+
+    def _lead(self, origin: Origin) -> Position:
+        """The position that a line leads to, with what is to be found there noted."""
+        where, place = _led_to(origin)
         if origin.owner is not None or where:
             rule = None if origin.owner is None else origin.owner.index
             self.spots.setdefault((place.line, place.column), (where, place.parts, rule))
+        length = place.end_column - place.column if place.end_line == place.line else 1
+        return place.line, place.column, max(1, length)
 
     def item_function(self, parameters: str) -> None:
         """The function that maps an item: rule after rule, or those of its event where these can be told apart."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -51,7 +51,7 @@ class Source:
         return Place(self.file, line, column, end_line, end_column, self.line_text(line))
 
 
-def offsets(source: Source, start: int, end: int, style: str, text: str) -> list[int]:
+def offsets(source: Source, start: int, end: int, style: str, text: str) -> Sequence[int]:
     """For each character of a scalar's text, the offset in the file where it is written.
 
     The scalar stands from `start` to `end`, `style` is its indicator, `text` what YAML makes of it.
@@ -61,6 +61,8 @@ def offsets(source: Source, start: int, end: int, style: str, text: str) -> list
     quoted = style in ("'", '"')
     first = start + 1 if quoted else start
     raw = source.text[first : end - 1 if quoted else end]
+    if raw == text:
+        return range(first, first + len(text))
     return [first + index for index in _written(raw, style)]
 
 

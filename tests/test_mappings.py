@@ -53,3 +53,12 @@ def test_the_names_of_fields_are_those_of_all_providers(provider: str) -> None:
     emitting = [(rule, emission) for rule in mapping.rules for emission in rule.emissions]
     fields = [(*mapping.identifiers_of(*one), *mapping.data_of(*one)) for one in emitting]
     assert {field.name for some in fields for field in some} <= NAMES
+
+
+@pytest.mark.parametrize("provider", providers())
+def test_each_expression_of_the_payload_runs_where_it_stands(provider: str) -> None:
+    program = engine_for(provider, channels_of(provider)[0]).program(provider)
+    payload = program.mapping.payload
+    steps = zip(payload.steps, program.steps, strict=True) if program.steps else ()  # `@` alone is no step
+    for written, run in (*steps, (payload.event, program.event)):
+        assert (written and written.place.line) == (run and run.__code__.co_firstlineno)
