@@ -90,12 +90,11 @@ class Facts:
 
     def concern(self, tree: Tree) -> bool:
         """Whether they can matter to an expression; it may say yes where they do not."""
-        return (
-            _CURRENT in self.parts
-            or (self.channel is not None and _CHANNEL in tree.key)
-            or (bool(self.tables) and _LOOKUP in tree.key)
-            or any(part in tree.key for part in self.parts)
-        )
+        key = tree.key
+        for part in self.parts:
+            if part in key or part == _CURRENT:
+                return True
+        return (self.channel is not None and _CHANNEL in key) or (bool(self.tables) and _LOOKUP in key)
 
 
 _CURRENT, _CHANNEL, _LOOKUP = "current:()", '"channel"(', '"lookup"('  # as they stand in `Tree.key`
@@ -116,7 +115,7 @@ def evaluate(tree: Tree, facts: Facts = NOTHING) -> Possible:
     found = follow(tree, facts) if follow else ANY
     known = facts.parts.get(tree.key)
     found = both(found, known) if known is not None else found
-    if is_alone:
+    if is_alone and tree.children:
         tree.memo[_ALONE] = found
     return found
 

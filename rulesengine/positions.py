@@ -31,11 +31,13 @@ class Source:
         """The offset at which each line begins."""
         return [0, *(match.end() for match in _BREAK.finditer(self.text))]
 
+    @cached_property
+    def _lines(self) -> list[str]:
+        return _BREAK.split(self.text)
+
     def line_text(self, line: int) -> str:
         """The text of a line (from 1) without its break."""
-        start = self.starts[line - 1]
-        found = _BREAK.search(self.text, start)
-        return self.text[start : found.start() if found else len(self.text)]
+        return self._lines[line - 1]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column, both from 1, of an offset."""

@@ -85,6 +85,8 @@ def of(*values: object) -> Possible:
             full.add(kind)
         else:
             constants.add(_EMPTY[kind])
+    if not full:
+        return Possible(frozenset(constants))
     never = frozenset(_EMPTY[kind] for kind in full) - constants
     return Possible(frozenset(constants), frozenset(full), never=never)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -26,7 +26,7 @@ MAX_DEPTH = 50
 MAX_NODES = 100_000
 
 Path = tuple[str | int, ...]
-Children = dict[str, tuple["Node", "Node"]] | list["Node"]
+Children = dict[str, tuple["Node", "Node"]] | list["Node"] | tuple[()]
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _WORDS: dict[str, object] = {"true": True, "false": False, "null": None, "~": None, "": None}
@@ -54,7 +54,7 @@ class Node:
     start: int
     end: int
     style: str | None = None
-    children: Children = field(default_factory=list)
+    children: Children = ()
     anchor: str | None = None
     size: int = 1
     text: str = ""
