@@ -8,6 +8,7 @@ Limits: what is no JSON may pass, or be called deep by the brackets in it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -39,6 +40,7 @@ DEFAULT_LIMITS = Limits()
 # All that tells how JSON nests, and all brackets as one kind: it does not matter here whether they match.
 _ALIKE = bytes.maketrans(b"[]", b"{}")
 _OTHERS = bytes(byte for byte in range(256) if byte not in b'[]{}"')
+_TEXT = re.compile(rb'"[^"]*"')
 _UP = ord("{")
 # Innermost pairs are taken out so many times before the rest is counted one by one: of a webhook nothing is left then.
 _USUAL_DEPTH = 8
@@ -86,14 +88,20 @@ def is_deeper(data: bytes, depth: int, objects: int = 0) -> bool:
         return False
     # Each of a list of objects closes what it opens before the next: it has one and what is over.
     others = max(0, objects - 1)
-    return occurrences(data, b"{") + occurrences(data, b"[") - others > depth and _depth(data) > depth
+    if occurrences(data, b"{") + occurrences(data, b"[") - others <= depth:
+        return False
+    marks = _brackets(data)
+    return b"{" * (depth + 1) in marks or _depth(marks) > depth
 
 
-def _depth(data: bytes) -> int:
-    """How deeply brackets nest, but for those in texts."""
+def _brackets(data: bytes) -> bytes:
+    """The brackets of some JSON as { and }, but for those in texts."""
     marks = _without_escapes(data).translate(_ALIKE, _OTHERS).replace(b'""', b"")
-    if b'"' in marks:
-        marks = b"".join(marks.split(b'"')[::2])
+    return _TEXT.sub(b"", marks).partition(b'"')[0] if b'"' in marks else marks
+
+
+def _depth(marks: bytes) -> int:
+    """How deeply brackets nest."""
     for level in range(_USUAL_DEPTH):
         if not marks:
             return level

@@ -253,6 +253,14 @@ def test_copies_of_the_mappings_load_together(tmp_path: Path) -> None:
     assert len(loaded) == 5
 
 
+def test_halves_come_to_the_whole(tmp_path: Path) -> None:
+    file = tmp_path / "in.ndjson"
+    samples.write_lines(file, count=101)
+    first, second = (half.read_bytes() for half in files.halves(file))
+    assert first + second == file.read_bytes()
+    assert [half.count(b"\n") for half in (first, second)] == [pytest.approx(50, abs=3)] * 2
+
+
 # -- the measurement --------------------------------------------------------------------------------------------------
 
 

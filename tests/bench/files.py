@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
 from statistics import median
@@ -19,7 +20,8 @@ from tests.bench.timing import APP, MAPPINGS, in_turns, ratio_of, spent_by
 
 LOOP, BY_HAND = "orjson.loads and orjson.dumps", "the same with the work by hand"
 APPLY, JOBS, PACKED = "rules apply", "rules apply --jobs 2", "rules apply, .gz input"
-_AGAINST = {BY_HAND: LOOP, APPLY: LOOP, JOBS: APPLY, PACKED: APPLY}
+HALVES = "two of them at once, half the file each"
+_AGAINST = {BY_HAND: LOOP, APPLY: LOOP, JOBS: APPLY, HALVES: APPLY, PACKED: APPLY}
 _MB = 10**6
 _MEMORY_ROUNDS = 3
 
@@ -54,7 +56,9 @@ def _speed(folder: Path, scale: Scale) -> Iterator[Figure]:
     for side, command in commands.items():
         spent_by(*command)
         check_output(side, out, scale.lines)
-    times = in_turns({side: _running(command) for side, command in commands.items()}, scale.commands)
+    sides = {side: _running(command) for side, command in commands.items()}
+    sides[HALVES] = _together([apply_command(half, half.with_suffix(".out")) for half in halves(source)])
+    times = in_turns(sides, scale.commands)
     size = source.stat().st_size / _MB
     group = f"{scale.lines:,} events, {size:,.0f} MB of NDJSON"
     for side, taken in times.items():
@@ -65,6 +69,15 @@ def _speed(folder: Path, scale: Scale) -> Iterator[Figure]:
         if side == APPLY:
             note += f"; {ratio_of(taken, times[BY_HAND]).median:.2f} times as long as with the work by hand"
         yield Figure("files", group, side, seconds, "s", other, ratio, note)
+
+
+def halves(source: Path) -> tuple[Path, Path]:
+    """Files beside a file of lines, which come to it together."""
+    paths = source.with_name("first.ndjson"), source.with_name("second.ndjson")
+    with source.open("rb") as lines, paths[0].open("wb") as first, paths[1].open("wb") as second:
+        first.writelines(lines.readlines(source.stat().st_size // 2))
+        shutil.copyfileobj(lines, second, 2**20)
+    return paths
 
 
 def check_output(side: str, out: Path, count: int) -> None:
@@ -92,6 +105,16 @@ def _memory(folder: Path, scale: Scale) -> Iterator[Figure]:
 
 def _running(command: tuple[str, ...]) -> Callable[[], float]:
     return lambda: spent_by(*command).seconds
+
+
+def _together(commands: Sequence[tuple[str, ...]]) -> Callable[[], float]:
+    """What the slower of several takes that begin at once."""
+
+    def side() -> float:
+        with ThreadPoolExecutor(len(commands)) as pool:
+            return max(spent.seconds for spent in pool.map(lambda command: spent_by(*command), commands))
+
+    return side
 
 
 def _peak(command: tuple[str, ...]) -> Callable[[], float]:
