@@ -18,7 +18,7 @@ import signal
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -235,31 +235,40 @@ def _done(engine: Engine, units: Iterator[_Unit], jobs: int) -> Generator[tuple[
 @contextmanager
 def _pool(engine: Engine, slots: _Slots, jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Workers that are there at once, and are killed in the end."""
-    others = set(active_children())
+    others, workers = set(active_children()), list[BaseProcess]()
     pool = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(engine, slots))
-    with _undisturbed():
-        pool.submit(_run_unit, [], None)  # starts the workers
-        workers = set(active_children()) - others
     watcher = threading.Thread(target=_end_with_worker, args=(pool, workers), daemon=True)
-    watcher.start()
     try:
+        with _undisturbed():
+            workers += _started(pool, jobs, others)
+            watcher.start()
         yield pool
     finally:  # they have nothing to end: a worker killed in the middle of that would leave the others waiting
         with _undisturbed():
             for worker in set(active_children()) - others:
                 worker.kill()
-            watcher.join()
+            if workers:
+                watcher.join()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _end_with_worker(pool: ProcessPoolExecutor, workers: Collection[BaseProcess]) -> None:
+def _started(pool: ProcessPoolExecutor, jobs: int, others: Collection[BaseProcess]) -> set[BaseProcess]:
+    """All workers. What is to be done starts all that are forked, but only one that is not, and none while one is idle.
+
+    A pool that lost one on the way refuses more: `BrokenProcessPool`.
+    """
+    while len(workers := set(active_children()).difference(others)) < jobs:
+        pool.submit(_run_unit, [], None)
+    return workers
+
+
+def _end_with_worker(pool: ProcessPoolExecutor, workers: Sequence[BaseProcess]) -> None:
     """Once a worker ends, whoever killed it, end the others and let the pool's thread see that no more results come.
 
     It may wait for the rest of one that a killed worker had begun to send, and the pipe does not end while this process
     or a worker holds its writing end, too. The pool offers no other way to it (Python 3.11 to 3.14, seen 2026-11).
     """
-    if workers:  # else all are gone already
-        connection.wait([worker.sentinel for worker in workers])
+    connection.wait([worker.sentinel for worker in workers])
     for worker in workers:
         worker.kill()
     pool._result_queue._writer.close()  # type: ignore[attr-defined]

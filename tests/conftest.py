@@ -8,6 +8,7 @@ import re
 import signal
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from rulesengine import Engine, Result
 from rulesengine.gathering import File, Files
 from rulesengine.loading import Checked, check_files
+from rulesengine.tally import Tally
 
 # Every metric that an e-mail app may declare and a mapping may emit.
 APP = """\
@@ -65,6 +67,17 @@ def assert_all_accounted_for(result: Result) -> None:
     assert result.items == result.emitted + len(others)
     assert len({one.index for one in others}) == len(others)
     assert all(0 <= one.index < result.items for one in others)
+
+
+def assert_adds_up(counts: Tally | Mapping[str, Any], bodies: int) -> None:
+    """What a tally or a `--summary` counts: each body and item once, each event and fault under its kind as well."""
+    found = counts.as_dict() if isinstance(counts, Tally) else counts
+    assert found["bodies"] == bodies
+    assert found["items"] == sum(found[name] for name in ("emitted", "ignored", "unmatched", "rejected"))
+    assert found["events"] == sum(found["by_event"].values())
+    assert found["unmatched"] == sum(one["count"] for one in found["unmapped"])
+    if isinstance(counts, Tally):
+        assert counts.rejected == sum(seen.times for seen in counts.problems.values())
 
 
 def wait_for_output(pid: int, folder: Path) -> None:
