@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -67,10 +68,22 @@ def _ending_well() -> Iterator[None]:
     except OSError as fault:
         what = fault.filename or "standard output"
         why = (fault.strerror or str(fault)).lower()
+        _forget_what_cannot_be_written()
         raise click.ClickException(printable(f"cannot write {what}: {why}")) from None
     except click.ClickException as fault:
         vars(fault).update(message=printable(fault.message))  # click has no other way to its text
         raise
+
+
+def _forget_what_cannot_be_written() -> None:
+    """It is told already."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        from rulesengine.output import forget_output  # few runs need it
+
+        forget_output()
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

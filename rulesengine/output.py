@@ -10,7 +10,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, cast
 
@@ -33,17 +33,21 @@ def writing(path: str | None) -> Iterator[BinaryIO]:
     is followed, and what is no regular file (a pipe, a device) is written to as it is. Raises OSError, with the path as
     it was given, when that cannot be done.
     """
-    if path is None or path == "-":
-        if sys.stdout is None:
-            raise OSError(errno.EBADF, "standard output is closed", "-")
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    elif os.path.exists(path) and not os.path.isfile(path):
-        with _opened(path, path, "wb") as stream:
-            yield stream
-    else:
-        with _replacing(path) as stream:
-            yield stream
+    with writing_all([path]) as [stream]:
+        yield stream
+
+
+@contextmanager
+def writing_all(paths: Iterable[str | None]) -> Iterator[list[BinaryIO]]:
+    """A stream to each, as `writing` has it. None appears before all are complete, and then the first appears last."""
+    with ExitStack() as placed, ExitStack() as filled:
+        names = ["-" if path is None else path for path in paths]
+        yield [filled.enter_context(_filled(placed.enter_context(_placed(name)), name)) for name in names]
+
+
+def forget_output() -> None:
+    """Let what standard output has not taken go nowhere; Python would try again as it ends, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Sink(Protocol):
@@ -57,8 +61,8 @@ class Outputs(NamedTuple):
     """Where a run writes to."""
 
     events: Sink
-    rejects: Sink | None
-    summary: Sink | None
+    rejects: Sink | None = None
+    summary: Sink | None = None
     report: Sink | None = None
 
 
@@ -68,15 +72,30 @@ def outputs(
 ) -> Iterator[Outputs]:
     """The outputs of a run, each as `writing` has it, or None where it is not wanted.
 
-    When the block ends well, the files appear one after the other, the events last: where these are, all is. So a run
-    that is killed at any moment can be run again, and who takes the events as soon as they are there gets them once.
+    When the block ends well, and all are complete, the files appear one after the other, the events last: where these
+    are, all is. So a run that is killed at any moment can be run again, and who takes the events as soon as they are
+    there gets them once.
     """
-    with ExitStack() as files:
-        stream = files.enter_context(writing(events))
-        others = [
-            files.enter_context(writing(path)) if path is not None else None for path in (rejects, summary, report)
-        ]
-        yield Outputs(stream, *others)
+    named = {"events": "-" if events is None else events, "rejects": rejects, "summary": summary, "report": report}
+    wanted = {name: path for name, path in named.items() if path is not None}
+    with writing_all(wanted.values()) as streams:
+        yield Outputs(**dict(zip(wanted, streams, strict=True)))
+
+
+@contextmanager
+def _placed(path: str) -> Iterator[BinaryIO]:
+    """Where bytes go as they are; in its place when the block ends well."""
+    if path == "-":
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "standard output is closed", "-")
+        stream = sys.stdout.buffer
+        yield cast(BinaryIO, _Whole(stream)) if isinstance(stream, io.RawIOBase) else stream
+    elif _is_device(path):
+        with _opened(path, path, "wb") as stream:
+            yield stream
+    else:
+        with _replacing(path) as stream:
+            yield stream
 
 
 @contextmanager
@@ -85,9 +104,7 @@ def _replacing(path: str) -> Iterator[BinaryIO]:
     beside = os.path.join(os.path.dirname(place), f".rules.{os.getpid()}.{os.urandom(6).hex()}.part")
     try:
         with _opened(beside, path, "xb", _nameless) as raw:
-            with _packed(raw, path) as stream:
-                yield stream
-            raw.flush()
+            yield raw
             with _told_of(path):
                 _name(raw.fileno(), beside)
         with _told_of(path):
@@ -142,29 +159,57 @@ class _Named(io.FileIO):
     """A file of which a fault names the path that the user gave."""
 
     def __init__(self, file: str, path: str, mode: str, opener: Callable[[str, int], int] | None) -> None:
+        self._path = path
         with _told_of(path):
             super().__init__(file, mode, opener=opener)
-        self._path = path
 
     def write(self, data: Any, /) -> int:
-        try:
+        with _told_of(self._path):
             return super().write(data)
-        except OSError as fault:
-            raise OSError(fault.errno, fault.strerror, self._path) from None
+
+    def close(self) -> None:
+        with _told_of(self._path):  # some file systems have no room only now
+            super().close()
 
 
 def _opened(file: str, path: str, mode: str, opener: Callable[[str, int], int] | None = None) -> BinaryIO:
     return cast(BinaryIO, io.BufferedWriter(_Named(file, path, mode, opener), _BUFFER))
 
 
+def _is_device(path: str) -> bool:
+    """Whether something is there that is no regular file: a pipe, a device, a folder."""
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
 @contextmanager
-def _packed(raw: BinaryIO, path: str) -> Iterator[BinaryIO]:
-    """What packs into a file whose name says so; it is not closed with it."""
-    if not path.endswith(".gz"):
+def _filled(raw: BinaryIO, path: str) -> Iterator[BinaryIO]:
+    """What packs into a file whose name says so; when the block ends well, the file has all of it."""
+    if path.endswith(".gz") and not _is_device(path):
+        with _member(raw) as packed:
+            yield cast(BinaryIO, packed)
+    else:
         yield raw
-        return
-    with _member(raw) as packed:
-        yield cast(BinaryIO, packed)
+    raw.flush()
+
+
+class _Whole:
+    """A stream, such as standard output under PYTHONUNBUFFERED, that may take a part and is given the rest again."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw = raw
+
+    def write(self, data: bytes, /) -> int:
+        """Write all of it. Raises OSError, where nothing is taken as well."""
+        rest = memoryview(data)
+        while rest:
+            taken = self._raw.write(rest)
+            if not taken:
+                raise BlockingIOError(errno.EAGAIN, "it takes nothing at the moment")
+            rest = rest[taken:]
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
 
 
 def _member(raw: BinaryIO) -> GzipFile:
@@ -185,8 +230,9 @@ class Part:
         self._path, self._beside, self._place = path, beside, os.path.realpath(path)
         self._is_packed = path.endswith(".gz")
         self._raw = _opened(beside, path, "r+b", lambda file, flags: os.open(file, flags | AS_IT_IS, 0o666))
-        self._raw.truncate(size)
-        self._raw.seek(size)
+        with _told_of(path):
+            self._raw.truncate(size)
+            self._raw.seek(size)
         sync_folder(beside)
         self._member: GzipFile | None = None
 
@@ -206,7 +252,8 @@ class Part:
             self._member.close()
             self._member = None
         self._raw.flush()
-        os.fsync(self._raw.fileno())
+        with _told_of(self._path):
+            os.fsync(self._raw.fileno())
         return self._raw.tell()
 
     def put_in_place(self) -> None:

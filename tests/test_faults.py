@@ -58,7 +58,7 @@ needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a devic
 @pytest.mark.parametrize(
     ("given", "named"),
     [(("-o", "/dev/full"), "/dev/full"), (("-o", "new", "--rejects", "/dev/full"), "/dev/full"),
-     (("-o", "new", "--summary", "/dev/full"), "/dev/full")],
+     (("-o", "new", "--summary", "/dev/full"), "/dev/full"), (("-o", "/dev/full", "--rejects", "new"), "/dev/full")],
 )  # fmt: skip
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_full_device_is_named(folder: Path, given: tuple[str, ...], named: str, jobs: str) -> None:
@@ -70,10 +70,15 @@ def test_a_full_device_is_named(folder: Path, given: tuple[str, ...], named: str
 
 
 @needs_full
-def test_standard_output_on_a_full_device() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("given", ["some.ndjson", "many.ndjson"])
+def test_standard_output_on_a_full_device(folder: Path, given: str, unbuffered: str) -> None:
+    """Also where all events fit a buffer, and the device is asked only in the end."""
+    (folder / "some.ndjson").write_text(OPEN)
     with open("/dev/full", "wb") as full:
-        command = [sys.executable, "-m", "rulesengine", "apply", "m.yml", "many.ndjson", "--rejects", "left"]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+        command = [sys.executable, "-m", "rulesengine", "apply", "m.yml", given, "--rejects", "left"]
+        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, env=environment)
     assert (done.returncode, done.stderr) == (1, b"Error: cannot write standard output: no space left on device\n")
     assert not Path("left").exists()
 
@@ -90,6 +95,30 @@ def test_a_disk_that_fills_up_leaves_what_was_there(more: tuple[str, ...], jobs:
     assert rules(*given).returncode == 0
     assert len(Path("out").read_bytes().splitlines()) == 30_000
     assert parts() == []
+
+
+@needs_full
+@pytest.mark.parametrize("given", [("check", "m.yml"), ("providers",), ("--help",)])
+def test_text_on_a_full_device_is_told_once(given: tuple[str, ...]) -> None:
+    """Python tries again to write what is left as it ends, and would complain in its own words."""
+    with open("/dev/full", "wb") as full:
+        command, environment = [sys.executable, "-m", "rulesengine", *given], {**os.environ, "PYTHONUNBUFFERED": ""}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (1, b"Error: cannot write standard output: no space left on device\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_standard_output_that_takes_only_a_part_is_told(folder: Path, unbuffered: str) -> None:
+    """The system writes what there is room for, and only refuses what comes after."""
+    (folder / "some.ndjson").write_text(OPEN * 2)
+    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+    code = f"{small}from rulesengine.cli import main; main(prog_name='rules')"
+    with open("events", "wb") as events:
+        command = [sys.executable, "-c", code, "apply", "m.yml", "some.ndjson"]
+        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        done = subprocess.run(command, stdout=events, stderr=subprocess.PIPE, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (1, b"Error: cannot write standard output: file too large\n")
 
 
 # -- inputs -----------------------------------------------------------------------------------------------------------

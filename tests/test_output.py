@@ -7,13 +7,14 @@ import gzip
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rulesengine import output
-from rulesengine.output import outputs, writing
+from rulesengine.output import Part, outputs, writing
 from tests.conftest import leaves_parts_when_killed
 
 real_open = os.open
@@ -114,6 +115,29 @@ def test_what_the_system_refuses_at_the_end_names_the_file(
     assert found.value.filename == "out"
     assert os.listdir() == ["out"]
     assert Path("out").read_text() == "before"
+
+
+def refuse(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "no space left on device")
+
+
+def test_a_disk_that_is_full_only_when_it_is_asked_for_all_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "fsync", refuse)
+    with closing(Part("out", "beside", 0)) as part:
+        part.write(b"x")
+        with pytest.raises(OSError, match="no space left") as found:
+            part.sync()
+    assert found.value.filename == "out"
+
+
+@pytest.mark.skipif(not os.path.exists(os.devnull), reason="a device")
+def test_what_is_refused_as_a_file_is_closed_names_it() -> None:
+    with pytest.raises(OSError, match="descriptor") as found, writing(os.devnull) as stream:
+        os.close(stream.fileno())
+    assert found.value.filename == os.devnull
 
 
 def test_a_link_is_followed(way: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -19,7 +19,7 @@ from rulesengine.drafting.scaffold import overview, todos_in
 from rulesengine.drafting.specimens import MOST, Specimens, read_specimens
 from rulesengine.gathering import Files
 from rulesengine.keys import PROVIDER
-from rulesengine.output import writing
+from rulesengine.output import writing_all
 from rulesengine.payloads import FORMATS
 
 _FAULTS_SHOWN = 10
@@ -76,10 +76,10 @@ def command(
     specimens = _read_bodies([*first, *more], form)
     bodies = with_made_up_people(specimens.bodies) if redact else specimens.bodies
     draft = make_draft(provider, files, declared, bodies, str(mapping_file))
-    mapping, samples = draft.mapping.encode(), draft.samples.encode()  # both, before anything is written
-    _write(mapping_file, mapping)
+    texts = {mapping_file: draft.mapping.encode()}
     if draft.cases:
-        _write(samples_file, samples)
+        texts[samples_file] = draft.samples.encode()
+    _write(texts)
     _report(draft, len(bodies), mapping_file, samples_file)
     _say_what_is_next(draft, mapping_file, app, vocabulary, redact=redact)
     if specimens.faults:
@@ -116,10 +116,13 @@ def _read_bodies(paths: Sequence[str], form: str | None) -> Specimens:
     return found
 
 
-def _write(file: Path, text: bytes) -> None:
-    os.makedirs(file.parent, exist_ok=True)
-    with writing(str(file)) as stream:
-        stream.write(text)
+def _write(texts: Mapping[Path, bytes]) -> None:
+    """All files or none: a mapping without its cases would be in the way of the next draft."""
+    for file in texts:
+        os.makedirs(file.parent, exist_ok=True)
+    with writing_all(map(str, texts)) as streams:
+        for stream, text in zip(streams, texts.values(), strict=True):
+            stream.write(text)
 
 
 def _report(draft: Draft, bodies: int, mapping_file: Path, samples_file: Path) -> None:

@@ -189,9 +189,21 @@ def _opened(path: str, opened: ExitStack) -> _Input:
         raise click.UsageError(f"cannot read {path}: {(fault.strerror or str(fault)).lower()}") from None
     if path != "-" and os.path.isfile(path):
         return _Input(path, file)
-    copy = opened.enter_context(TemporaryFile())  # noqa: SIM115 the stack closes it
-    shutil.copyfileobj(file, copy)  # from a pipe, which can be read once
-    return _Input(path, cast(BinaryIO, copy))
+    return _Input(path, _copied(path, file, opened))
+
+
+def _copied(path: str, file: BinaryIO, opened: ExitStack) -> BinaryIO:
+    """What came from a pipe, which can be read once; ends the program where there is no room for it."""
+    try:
+        copy = opened.enter_context(TemporaryFile())  # noqa: SIM115 the stack closes it
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+    except OSError as fault:
+        what, why = "standard input" if path == "-" else path, (fault.strerror or str(fault)).lower()
+        raise click.ClickException(
+            f"cannot copy {what} to a temporary file: {why}; name a file, or another folder with TMPDIR"
+        ) from None
+    return cast(BinaryIO, copy)
 
 
 # -- mappings ---------------------------------------------------------------------------------------------------------

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -14,7 +12,7 @@ import click
 
 from rulesengine.commands.common import FAILED, counted
 from rulesengine.diagnostics import listed, printable
-from rulesengine.output import Sink, same_file
+from rulesengine.output import Sink, forget_output, same_file
 from rulesengine.tally import Tally
 
 _EVENTS = "--output"
@@ -66,8 +64,8 @@ def _end(number: int, _: object) -> NoReturn:
 
 
 def _leave_pipe() -> NoReturn:
-    """End quietly, and keep Python from flushing into the closed pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """End quietly."""
+    forget_output()
     raise SystemExit(FAILED)
 
 
