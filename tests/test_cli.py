@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 
 from rulesengine.bundled import bundled_mappings
 from rulesengine.cli import main
-from tests.conftest import wait_for_output
+from tests.conftest import assert_adds_up, wait_for_output
 
 HERE = Path(__file__).parent
 SAMPLE = (HERE / "samples" / "sendgrid.json").read_bytes()
@@ -120,6 +120,8 @@ def test_what_is_not_mapped_is_told_once_after_the_counts(folder: Path) -> None:
     items += [{"event": "new3\x1b[31m"}] * 21 + [{**OPEN, "email": 5}]
     (folder / "in.ndjson").write_text("".join(json.dumps(one) + "\n" for one in items))
     told = [rules("apply", "m.yml", "in.ndjson", "--jobs", jobs, "--summary", jobs, status=1) for jobs in ("1", "2")]
+    for jobs in ("1", "2"):
+        assert_adds_up(json.loads(Path(jobs).read_bytes()), bodies=302)
     lines = told[0].stderr.splitlines()
     assert lines[0].startswith("rejected E506: ")
     assert lines[2] == "302 items in 302 bodies: 0 emitted (0 events), 0 ignored, 301 unmatched, 1 rejected"

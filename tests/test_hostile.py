@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from rulesengine import Engine
 from rulesengine.cli import main
 from rulesengine.source import read
-from tests.conftest import APP, assert_all_accounted_for, engine_of
+from tests.conftest import APP, assert_adds_up, assert_all_accounted_for, engine_of
 from tests.test_codegen import SMUGGLED
 
 MAPPING = """\
@@ -91,7 +91,9 @@ def test_lines_may_end_in_any_way(end: bytes) -> None:
     result = engine_of(MAPPING).apply_bytes("test", end.join([body(b"1"), body(b"2"), b""]), formats=["ndjson"])
     assert_all_accounted_for(result)
     assert [event["data"]["value"] for event in result.events] == [1, 2]
-    (rejected,) = engine_of(MAPPING).apply_bytes("test", body(b"1") + b"\r" + body(b"2"), formats=["ndjson"]).rejected
+    result = engine_of(MAPPING).apply_bytes("test", body(b"1") + b"\r" + body(b"2"), formats=["ndjson"])
+    assert_all_accounted_for(result)
+    (rejected,) = result.rejected
     assert "several JSON documents in one line" in rejected.message
 
 
@@ -240,13 +242,11 @@ def test_no_verb_fails_on_deep_bodies(folder: Path, verb: str) -> None:
     told(*VERBS_OF_DEEP[verb])
     if Path("s.json").exists():
         counts = json.loads(Path("s.json").read_text())
-        assert (
-            counts["items"]
-            == len(depths)
-            == sum(counts[way] for way in ("emitted", "ignored", "unmatched", "rejected"))
-        )
+        assert_adds_up(counts, bodies=len(depths))
+        assert counts["items"] == len(depths)
         assert len(Path("r.ndjson").read_bytes().splitlines()) == counts["rejected"] > 0
-        told("retry", "r.ndjson")
+        told("retry", "r.ndjson", "--summary", "again.json")
+        assert_adds_up(json.loads(Path("again.json").read_text()), bodies=counts["rejected"])
 
 
 CONSTANTS = MAPPING.replace("value: value", "value: value, more: 'not_null(value, `[]`)'")

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 
 from rulesengine.cli import main
 from rulesengine.diagnostics import printable
-from tests.conftest import APP
+from tests.conftest import APP, assert_adds_up
 
 CONTROL = "\x1b[2J\x00\x07\r\x9b31m\u202e\u2066\u2028\ufffe"
 MARKUP = "<script>alert(1)</script>]]>&amp;<!--\"'"
@@ -196,6 +196,7 @@ def test_a_fault_that_names_another_file(form: str) -> None:
 def test_the_summary_and_the_rejects_are_json_to_a_strict_reader() -> None:
     rules("apply", f"{NAMED}.yml", f"{NAMED}.json", "--summary", "s.json", "--rejects", "left.ndjson", "-o", "out")
     counts = strict(Path("s.json").read_text(encoding="utf-8"))
+    assert_adds_up(counts, bodies=1)
     assert counts["unmapped"][0]["first"].startswith(r"::error::\xe9\xff")
     for line in Path("left.ndjson").read_text(encoding="utf-8").split("\n")[:-1]:
         assert strict(line)["source"]["file"].startswith(r"::error::\xe9\xff")

@@ -17,7 +17,7 @@ from rulesengine.files import Block
 from rulesengine.limits import Limits
 from rulesengine.payloads import decode, fields_reader
 from rulesengine.stream import Chunk, Task, run_block
-from tests.conftest import engine_of
+from tests.conftest import assert_adds_up, engine_of
 
 RULES: list[dict[str, Any]] = [
     {"when": "kind == 'open' && !gone", "emit": "open"},
@@ -163,6 +163,7 @@ def test_a_line_becomes_what_its_data_becomes(engines: dict[str, Engine], name: 
     expected = engines[name].apply("test", payload)
     found = chunk(engines[name], data + b"\n", lines=True)
     assert [json.loads(line) for line in found.events.splitlines()] == expected.events
+    assert_adds_up(found.tally, bodies=1)
     assert (found.tally.items, found.tally.ignored) == (expected.items, len(expected.ignored))
 
 

@@ -19,7 +19,7 @@ from rulesengine.cli import main
 from rulesengine.errors import PayloadError
 from rulesengine.limits import DEFAULT_LIMITS, beyond, is_deeper
 from rulesengine.payloads import decode
-from tests.conftest import APP, assert_all_accounted_for, engine_of, files_of
+from tests.conftest import APP, assert_adds_up, assert_all_accounted_for, engine_of, files_of
 
 FLAT: dict[str, Any] = {
     "payload": {"event": "kind", "events": ["open"]},
@@ -181,7 +181,9 @@ def test_items_that_multiply_are_stopped_while_they_do() -> None:
     """A step that asks for the body again gives all of it for each element: ten thousand would be a hundred million."""
     each = ["all", "root().all", "root().all"]
     engine = engine_of({**FLAT, "payload": {**FLAT["payload"], "each": each}})
-    (rejected,) = engine.apply("test", {"all": [ITEM] * 10_000}).rejected
+    result = engine.apply("test", {"all": [ITEM] * 10_000})
+    assert_all_accounted_for(result)
+    (rejected,) = result.rejected
     assert rejected.code == "E515"
 
 
@@ -225,8 +227,11 @@ def test_a_small_file_may_repeat_itself(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def rules(*arguments: str, status: int = 0) -> Any:
-    done = CliRunner().invoke(main, ["apply", *arguments])
+    done = CliRunner().invoke(main, ["apply", *arguments, "--summary", "sum.json"])
     assert done.exit_code == status, done.output
+    counts = json.loads(Path("sum.json").read_text())
+    assert_adds_up(counts)
+    assert counts["events"] == len(done.stdout.splitlines())
     return done
 
 
@@ -275,6 +280,7 @@ def test_a_body_of_too_many_items_is_retried_with_another_limit(
     Path("m.yml").write_bytes(files_of(STEPS).mappings[0].raw)
     Path("in.json").write_text(json.dumps({"people": [{"events": [ITEM] * 5}]}))
     rules("m.yml", "in.json", "--limit", "items=4", "--rejects", "r.ndjson", status=1)
-    done = CliRunner().invoke(main, ["retry", "r.ndjson", "--limit", "items=5"])
+    done = CliRunner().invoke(main, ["retry", "r.ndjson", "--limit", "items=5", "--summary", "sum.json"])
+    assert_adds_up(json.loads(Path("sum.json").read_text()), bodies=1)
     assert (done.exit_code, len(done.stdout.splitlines())) == (0, 5)
     assert DEFAULT_LIMITS.items > 5

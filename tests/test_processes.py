@@ -20,7 +20,7 @@ from rulesengine.files import Lines, ranges
 from rulesengine.limits import Limits
 from rulesengine.processes import run_in_processes
 from rulesengine.stream import Chunk, joined, run, tasks_for
-from tests.conftest import leaves_parts_when_killed
+from tests.conftest import assert_adds_up, leaves_parts_when_killed
 from tests.test_stream import APP, MAPPING
 
 LINES = [
@@ -59,6 +59,7 @@ def engine(folder: Path) -> Engine:
 def outcome(chunks: Iterator[Chunk]) -> tuple[bytes, bytes, dict[str, Any], dict[Any, Any]]:
     """Events, rejects, counts and problems of a whole run."""
     whole = joined(chunks)
+    assert_adds_up(whole.tally)
     return whole.events, whole.reject_lines, whole.tally.as_dict(), whole.tally.problems
 
 
@@ -69,7 +70,9 @@ def test_what_is_not_mapped_is_counted_with_its_line(
     monkeypatch.setattr(processes, "_RANGE", 1)
     paths = [str(folder / "payloads" / "f.ndjson")]
     tasks = list(tasks_for(engine, paths, provider_of=lambda _: "acme", form=None, request=None, keep_rejects=False))
-    (found,) = joined(run_in_processes(engine, tasks, 2)).tally.as_dict()["unmapped"]
+    tally = joined(run_in_processes(engine, tasks, 2)).tally
+    assert_adds_up(tally, bodies=3)
+    (found,) = tally.as_dict()["unmapped"]
     assert (found["count"], found["first"]) == (3, f"{paths[0]}:6 item 0")
 
 

@@ -20,6 +20,7 @@ from rulesengine import Engine
 from rulesengine.cli import main
 from rulesengine.limits import DEFAULT_LIMITS
 from rulesengine.retrying import Retrier
+from tests.conftest import assert_adds_up
 
 APP = "channel: {type: email, metrics: {engagement: [open, click], reachability: [hard_bounce, soft_bounce]}}\n"
 FLAT = """\
@@ -140,10 +141,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rules(*arguments: str, stdin: bytes | None = None, status: int | None = None) -> Result:
-    result = CliRunner().invoke(main, list(arguments), input=stdin, prog_name="rules")
+    counted = (
+        ["--summary", "counts.json"] if arguments[0] in ("apply", "retry") and "--summary" not in arguments else []
+    )
+    result = CliRunner().invoke(main, [*arguments, *counted], input=stdin, prog_name="rules")
     assert result.exit_code in ((0, 1) if status is None else (status,)), result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert status is not None or ": error " not in result.stderr
+    if counted and result.exit_code < 2:
+        assert_adds_up(json.loads(Path("counts.json").read_bytes()))
     return result
 
 
@@ -265,7 +271,9 @@ def test_a_line_that_cannot_be_run_is_kept_and_told(folder: Path, line: bytes | 
     assert why in told
     assert "1 item left in r.left.ndjson" in result.stderr
     assert (folder / "r.left.ndjson").read_bytes() == bad
-    assert json.loads((folder / "s.json").read_text())["kept"] == 1
+    counts = json.loads((folder / "s.json").read_text())
+    assert counts["kept"] == 1
+    assert_adds_up(counts, bodies=1)
 
 
 def test_a_body_that_was_not_read_to_its_end_is_kept(folder: Path) -> None:
@@ -561,6 +569,7 @@ def test_a_run_killed_between_two_renames_loses_and_doubles_nothing(folder: Path
     assert [("events.ndjson" in one, len(one)) for one in seen] == [(False, 1), (False, 2), (True, 3)]
     complete = [(folder / name).read_bytes() for name in outputs]
     rules(*arguments, status=0)
+    assert_adds_up(json.loads(complete[2]))
     assert [(folder / name).read_bytes() for name in outputs] == complete
 
 

@@ -25,6 +25,7 @@ from rulesengine import checkpoints
 from rulesengine.errors import CheckpointRefused
 from rulesengine.integrations.mapper import Mapper
 from rulesengine.page import render_page, report_of
+from tests.conftest import assert_adds_up
 from tests.test_stream import APP, MAPPING
 from tests.test_translate import quoted, raw
 
@@ -236,6 +237,8 @@ def test_lines_of_rejects_are_data(text: str) -> None:
     Path("left").write_text("".join(json.dumps(line) + "\n" for line in lines_of_rejects(text)))
     given = ("retry", "left", "-o", "out", "--rejects", "again", "--summary", "sum")
     assert watched(*given, status=1) == ({"out", "again", "sum"}, [])
+    counts = json.loads(Path("sum").read_text())
+    assert_adds_up(counts, bodies=len(list(lines_of_rejects(text))) - counts["kept"])
     assert text in [event["identifiers"]["email"] for event in map(json.loads, Path("out").read_text().splitlines())]
 
 

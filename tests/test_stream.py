@@ -12,6 +12,7 @@ import pytest
 from rulesengine import Engine
 from rulesengine.stream import Chunk, run, tasks_for
 from rulesengine.tally import Tally
+from tests.conftest import assert_adds_up
 
 MAPPING = """\
 mapping: 1
@@ -48,6 +49,7 @@ def total(found: list[Chunk]) -> dict[str, Any]:
     tally = Tally()
     for chunk in found:
         tally.add(chunk.tally)
+    assert_adds_up(tally)
     return tally.as_dict()
 
 
