@@ -216,7 +216,7 @@ def _member(raw: BinaryIO) -> GzipFile:
     """A gz member that is written to a file."""
     from gzip import GzipFile  # few outputs are packed, and each run would wait for it
 
-    return GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0)
+    return GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0)
 
 
 class Part:

@@ -76,6 +76,14 @@ def test_a_file_may_be_read_by_whom_the_user_lets(way: str) -> None:
     assert stat.S_IMODE(Path("secret").stat().st_mode) == 0o600
 
 
+def test_gz_is_the_same_each_time_and_under_any_name() -> None:
+    for path in ("one.gz", "one.gz", "two.gz"):
+        with writing(path) as stream:
+            stream.write(b"events")
+        Path(f"{path}.copy").write_bytes(Path(path).read_bytes())
+        assert Path(path).read_bytes() == Path("one.gz.copy").read_bytes()
+
+
 def test_gz_is_whole(way: str) -> None:
     with writing("out.gz") as stream:
         stream.write(b"x" * 5_000_000)
