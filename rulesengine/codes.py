@@ -287,6 +287,7 @@ E513 = Code("E513", "nested too deeply", "{reason}")
 E514 = Code("E514", "null item", "the item is null")
 E515 = Code("E515", "too many items", "the body yields more than {most:,} items, which is the limit for one body")
 E516 = Code("E516", "text too long", "{reason}")
+E517 = Code("E517", "too many values", "{reason}")
 
 # -- cases ------------------------------------------------------------------------------------------------------------
 E601 = Code(

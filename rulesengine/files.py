@@ -89,7 +89,7 @@ def blocks(
 ) -> Iterator[Block]:
     """The content of a payload file (`-` is `stdin`, or the process's own), unpacked if it is gz, in constant memory.
 
-    With `lines`, blocks of whole lines of about 1 MiB, cut after b"\\n"; else one block with the whole file. `progress`
+    With `lines`, blocks of whole lines, about 64 KiB, cut after b"\\n"; else one block with the whole file. `progress`
     is told how many bytes of the file were read since it was last called, packed bytes if it is gz. Lines are read from
     `start` on; gz is unpacked from its beginning all the same.
 

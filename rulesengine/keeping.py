@@ -87,12 +87,16 @@ def _own(folder: str) -> Iterator[tuple[str, int, int]]:
             yield (one.path, *_state(one.path))
 
 
-def _library(name: str) -> tuple[str, str, int, int]:
-    """A library's first module with its time and size: to ask for its version would take longer than all else here."""
+def _library(name: str) -> tuple[str, str, int, int, int]:
+    """A library's first module with its time and size, and the time of its folder, which changes when others of it do.
+
+    To ask for its version would take longer than all else here.
+    """
     spec = PathFinder.find_spec(name)
     if spec is None or spec.origin is None:
         raise FileNotFoundError(name)
-    return (name, spec.origin, *_state(spec.origin))
+    folder, _ = _state(os.path.dirname(spec.origin))
+    return (name, spec.origin, folder, *_state(spec.origin))
 
 
 def _state(path: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ Limits: what is no JSON may pass, or be called deep by the brackets in it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import accumulate
 
 from rulesengine import codes
@@ -21,18 +21,26 @@ class Limits:
     """How much is read before it is refused.
 
     `body_bytes`: one JSON document, one NDJSON line or one form, unpacked; `items`: of one body; `depth`: objects and
-    lists within each other in a body of JSON; `text_bytes`: one text in JSON or one field of a form, as it was sent;
+    lists within each other in a body of JSON; `values`: what such a body holds at all, as its commas and brackets tell,
+    those in texts too; `text_bytes`: one text in JSON or one field of a form, as it was sent;
     `gz_ratio`: what a gz file unpacks to for each byte of it, looked at from 16 MiB on; `form_fields`: fields of a
-    form; `form_depth`: names in one of its keys, `a[b][c]` being three.
+    form; `form_depth`: names in one of its keys, `a[b][c]` being three. Raises ValueError for what is not above 0.
     """
 
     body_bytes: int = 64 * 2**20
     items: int = 250_000
     depth: int = 256
+    values: int = 8_000_000
     text_bytes: int = 16 * 2**20
     gz_ratio: int = 500
     form_fields: int = 10_000
     form_depth: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse here what would be found out at the first body."""
+        for name, limit in asdict(self).items():
+            if type(limit) is not int or limit < 1:
+                raise ValueError(f"{name} must be a whole number above 0, not {limit!r}")
 
 
 DEFAULT_LIMITS = Limits()
@@ -52,7 +60,7 @@ def occurrences(data: bytes, byte: bytes) -> int:
 
 
 def beyond(data: bytes, limits: Limits, objects: int = 0) -> PayloadError | None:
-    """E513 or E516 if a body in JSON is nested too deeply or has too long a text, else None.
+    """E513, E516 or E517 if a body in JSON is nested too deeply, has too long a text or too much in it, else None.
 
     `objects` says that it is a list of so many, where that is known.
     """
@@ -62,12 +70,15 @@ def beyond(data: bytes, limits: Limits, objects: int = 0) -> PayloadError | None
         )
     if len(data) > limits.text_bytes and _has_longer_text(data, limits.text_bytes):
         return _long("a text in the body", limits)
+    # A value takes two bytes at least, with the comma after it.
+    if len(data) > 2 * limits.values and sum(occurrences(data, mark) for mark in (b",", b"{", b"[")) > limits.values:
+        return PayloadError(codes.E517, f"the body has more than {limits.values:,} values in it, which is the limit")
     return None
 
 
 def has_beyond(lines: bytes, limits: Limits) -> bool:
     """Whether one of some lines of NDJSON is beyond these limits."""
-    short = min(2 * limits.depth, limits.text_bytes)
+    short = min(2 * limits.depth, limits.text_bytes, 2 * limits.values)
     return any(len(line) > short and beyond(line, limits) for line in lines.split(b"\n"))
 
 

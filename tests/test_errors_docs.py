@@ -103,6 +103,7 @@ MADE = {
     "E513": Made({"payload": {"payload.json": b"[" * 100_000}}),
     "E515": Made({}, ["--limit", "items=2"]),
     "E516": Made({}, ["--limit", "text_bytes=20"]),
+    "E517": Made({}, ["--limit", "values=5"]),
 }
 
 

@@ -82,7 +82,7 @@ def test_how_long_texts_are(document: Any, limit: int, ascii_only: bool) -> None
     assert (found.code.number if found else None) == ("E516" if longest > limit else None)
 
 
-@given(st.binary(), st.integers(0, 4), st.integers(1, 4))
+@given(st.binary(), st.integers(1, 4), st.integers(1, 4))
 def test_what_is_no_json_raises_nothing(body: bytes, depth: int, limit: int) -> None:
     beyond(body * 20, Limits(depth=depth, text_bytes=limit))
 
@@ -197,6 +197,26 @@ def test_depth_does_not_hang_on_how_deep_the_calls_are() -> None:
     assert codes(0) == codes(400) == [None, None, "E513", "E513"]
 
 
+@pytest.mark.parametrize("formats", [("json",), ("ndjson",), ("json", "form")], ids="-".join)
+@pytest.mark.parametrize("way", WAYS)
+def test_the_edge_of_values(way: str, formats: tuple[str, ...]) -> None:
+    """Of JSON without texts that have commas in them, it is what the body holds: brackets and what commas part."""
+    mapping, around, spaces, _ = WAYS[way]
+    for many in (30, 31):
+        body = json.dumps(around({**ITEM, "value": [1] * many})).encode() + spaces
+        marks = sum(body.count(mark) for mark in (b",", b"{", b"["))
+        for limit, code in ((marks, None), (marks - 1, "E517")):
+            engine = Engine(files_of(mapping), Limits(values=limit))
+            assert code_of(engine.apply_bytes("test", body, formats=formats)) == code
+
+
+@pytest.mark.parametrize("limit", [one.name for one in fields(Limits)])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "5", None, True])
+def test_what_is_no_limit_is_refused_at_once(limit: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{limit} must be a whole number above 0, not {value!r}$"):
+        Limits(**{limit: value})
+
+
 # -- gz ---------------------------------------------------------------------------------------------------------------
 
 
@@ -246,6 +266,7 @@ def rules(*arguments: str, status: int = 0) -> Any:
         ("items=0", "items must be a whole number above 0"),
         ("items=-1", "items must be a whole number above 0"),
         ("items=1e3", "items must be a whole number above 0"),
+        ("items=\u0663", "items must be a whole number above 0"),
         ("body_bytes=1MB", "body_bytes must be a whole number above 0"),
     ],
 )

@@ -163,6 +163,7 @@ def test_formats_and_limits() -> None:
         body_bytes=67_108_864,
         items=250_000,
         depth=256,
+        values=8_000_000,
         text_bytes=16_777_216,
         gz_ratio=500,
         form_fields=10_000,

@@ -62,7 +62,7 @@ from rulesengine.tally import MOST_KINDS, Tally
 @click.option("--received-at", metavar="T", help="When the payloads came: epoch seconds or ISO 8601, for request().")
 @limit_option
 @click.option("--max-body", type=click.IntRange(1), default=64, show_default=True, metavar="MIB",
-              help="Largest body (file, line) in MiB, as --limit body_bytes=N is in bytes.")  # fmt: skip
+              help="Largest body (file, line) in MiB; --limit body_bytes=N goes before it.")  # fmt: skip
 def command(
     mapping: str,
     payloads: tuple[str, ...],

@@ -78,7 +78,7 @@ def _limit(text: str) -> tuple[str, int]:
     if name not in names:
         hint = did_you_mean(name, names) or f"there are: {', '.join(names)}"
         raise click.BadParameter(f"{name!r} is no limit; {hint}")
-    if not number.isdecimal() or not int(number):
+    if not (number.isascii() and number.isdecimal() and int(number)):
         raise click.BadParameter(f"{name} must be a whole number above 0, as in {name}={getattr(DEFAULT_LIMITS, name)}")
     return name, int(number)
 
