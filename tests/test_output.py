@@ -76,7 +76,7 @@ def test_a_file_may_be_read_by_whom_the_user_lets(way: str) -> None:
     assert stat.S_IMODE(Path("secret").stat().st_mode) == 0o600
 
 
-def test_gz_is_the_same_each_time_and_under_any_name() -> None:
+def test_gz_is_the_same_each_time_and_under_any_name(way: str) -> None:
     for path in ("one.gz", "one.gz", "two.gz"):
         with writing(path) as stream:
             stream.write(b"events")

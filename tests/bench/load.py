@@ -36,19 +36,20 @@ def measure(scale: Scale) -> Iterator[Figure]:
             (many / f"{provider}.yml").write_text(text, encoding="utf-8")
         if len(Engine.load(many, app=APP).providers) != COPIES:
             raise WrongAnswer(f"load: not all of {COPIES} mappings were loaded")
-        each = f"{COPIES} mappings"
+        each, kept = f"{COPIES} mappings", f"{COPIES} mappings in the store"
         paths = {
             f"a mapping of {RULES} rules": one,
             "the mapping for SendGrid": MAPPINGS / "sendgrid.yml",
             each: many,
         }
         sides = {what: looped(_loading(path), scale.seconds) for what, path in paths.items()}
+        sides[kept] = looped(_loading(many, folder / "store"), scale.seconds)
         times = in_turns(sides, scale.rounds)
     for what, taken in times.items():
         value = median(taken) * 1e3
-        note = f"{value / COPIES:.1f} ms a mapping" if what == each else ""
+        note = f"{value / COPIES:.1f} ms a mapping" if what in (each, kept) else ""
         yield Figure("load", "Engine.load", what, value, "ms", note=note)
 
 
-def _loading(path: Path) -> Callable[[], Engine]:
-    return lambda: Engine.load(path, app=APP)
+def _loading(path: Path, store: Path | None = None) -> Callable[[], Engine]:
+    return lambda: Engine.load(path, app=APP, store=store)
