@@ -71,9 +71,10 @@ def _key(files: Files) -> str | None:
 
 
 def _python() -> tuple[Any, ...]:
-    """This Python, and how it was told to compile: whether code has columns is said nowhere else."""
+    """This Python, and how it was told to compile and to read numbers. No flag says whether code has columns."""
     columns = sys._xoptions.get("no_debug_ranges"), os.environ.get("PYTHONNODEBUGRANGES")
-    return sys.implementation, sys.version, sys.flags, marshal.version, columns
+    told = sys.flags.optimize, sys.flags.int_max_str_digits, columns
+    return sys.implementation, sys.version, marshal.version, told
 
 
 def _own(folder: str) -> Iterator[tuple[str, int, int]]:

@@ -340,12 +340,11 @@ def _library(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 class _Flags:
-    """Those of this process, which compiles otherwise."""
+    """Those of `python -OO`; importing asks for `verbose`."""
 
+    optimize = 2
     verbose = sys.flags.verbose
-
-    def __repr__(self) -> str:
-        return "sys.flags(optimize=2)"
+    int_max_str_digits = sys.flags.int_max_str_digits
 
 
 AROUND: dict[str, Callable[[Path, pytest.MonkeyPatch], None]] = {
