@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
+from rulesengine.codes import BY_NUMBER
 from rulesengine.diagnostics import escaped, shortened, shown
 from rulesengine.flows import Flows
 from rulesengine.program import event_key
@@ -129,6 +130,15 @@ class Tally:
         """The same, of a part that so many lines of its file come before."""
         return replace(self, problems=_moved(self.problems, lines), unmapped=_moved(self.unmapped, lines))
 
+    def redacted(self) -> Tally:
+        """The same without values of bodies: faults by the titles of their codes, values by their lengths."""
+        told = Tally()
+        for problem, seen in self.problems.items():
+            told._count(told.problems, replace(problem, message=BY_NUMBER[problem.code].title), seen)
+        for value, seen in self.unmapped.items():
+            told._count(told.unmapped, replace(value, value=_length(value.value)), seen)
+        return replace(self, problems=told.problems, unmapped=told.unmapped)
+
     def most_unmapped(self) -> list[tuple[Unmapped, Seen]]:
         """What is not mapped, the most frequent first, then what came first."""
         return sorted(self.unmapped.items(), key=lambda one: -one[1].times)
@@ -153,6 +163,10 @@ def _as_dict(value: Unmapped, seen: Seen) -> dict[str, Any]:
         "count": seen.times,
         "first": escaped(str(seen.first)),
     }
+
+
+def _length(value: str | None) -> str | None:
+    return None if value is None else f"<text of {len(value)}>"
 
 
 def _as_text(value: Any) -> str | None:

@@ -264,3 +264,27 @@ def test_a_constant_beside_a_deep_value_changes_nothing(depth: int) -> None:
     for one in found:
         assert_all_accounted_for(one)
     assert len({one.emitted for one in found}) == 1
+
+
+@pytest.mark.parametrize("verb", ["apply", "retry"])
+def test_redacted_nothing_of_a_body_is_told(verb: str, folder: Path) -> None:
+    """Faults of one kind become one, whatever their values."""
+    secret = "ann.secret@example.com"
+    bodies = [
+        {"kind": "open", "email": {secret: 1}},
+        {"kind": "open", "email": {f"x{secret}": 1}},
+        {"kind": secret},
+        {"kind": f"y{secret[1:]}"},
+        {"kind": None},
+    ]
+    Path("in.ndjson").write_text("".join(json.dumps(one) + "\n" for one in bodies))
+    told("apply", "m.yml", "in.ndjson", "--rejects", "left.ndjson")
+    arguments = {"apply": ["apply", "m.yml", "in.ndjson"], "retry": ["retry", "left.ndjson"]}[verb]
+    plain = told(*arguments)
+    text = told(*arguments, "--redact", "--summary", "s.json")
+    summary = json.loads(Path("s.json").read_text())
+    assert "secret" in plain
+    assert "secret" not in text + json.dumps(summary)
+    assert "rejected E507: m.yml:5:24: not text  (2 times)\n  first in in.ndjson:1 item 0\n" in text
+    assert [(one["value"], one["count"]) for one in summary["unmapped"]] == [("<text of 22>", 2), (None, 1)]
+    assert_adds_up(summary, 5)

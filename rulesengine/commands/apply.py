@@ -18,6 +18,7 @@ from rulesengine.commands.common import (
     output_option,
     progress_over,
     provider_of,
+    redact_option,
     request_of,
     standard_input,
     summary_option,
@@ -46,6 +47,7 @@ from rulesengine.tally import MOST_KINDS, Tally
     help="Write unmatched and rejected items to FILE, whole, one a line.",
 )
 @summary_option
+@redact_option
 @click.option(
     "--report",
     "page",
@@ -71,6 +73,7 @@ def command(
     output: str | None,
     rejects: str | None,
     summary: str | None,
+    redact: bool,
     page: str | None,
     checkpoint: str | None,
     form: str | None,
@@ -115,7 +118,7 @@ def command(
             _begun(checkpoint, engine, tasks, list(written.values())) as run,
         ):
             chunks = _chunks(engine, tasks, jobs, stdin, progress, run.start)
-            tally = _write(chunks, run, f"{mapping}: {', '.join(payloads)}")
+            tally = _write(chunks, run, f"{mapping}: {', '.join(payloads)}", redact)
     report(tally, ("body", "bodies"))
     if tally.rejected or (strict and tally.unmatched):
         raise SystemExit(FAILED)
@@ -161,7 +164,8 @@ def _chunks(
     return run_in_processes(engine, tasks, jobs, stdin=stdin, progress=progress, start=start)
 
 
-def _write(chunks: Generator[Chunk, None, None], run: Run, title: str) -> Tally:
+def _write(chunks: Generator[Chunk, None, None], run: Run, title: str, redact: bool) -> Tally:
+    """Write what a run comes to; its counts as they may be told."""
     files, tally = run.outputs, run.tally
     with closing(chunks):  # before the files are: their clean-up may wait for processes
         for chunk in chunks:
@@ -170,6 +174,7 @@ def _write(chunks: Generator[Chunk, None, None], run: Run, title: str) -> Tally:
                 files.rejects.write(chunk.reject_lines)
             tally.add(chunk.tally)
             run.reached(chunk.mark)
+    tally = tally.redacted() if redact else tally
     write_summary(files.summary, tally.as_dict())
     if files.report is not None:
         from rulesengine.page import render_page, report_of  # few runs want a page

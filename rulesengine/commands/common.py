@@ -89,6 +89,12 @@ def output_option(command: _F) -> _F:
     return click.option("-o", "--output", metavar="FILE", shell_complete=files, help=text)(command)
 
 
+def redact_option(command: _F) -> _F:
+    """`--redact`, of the same."""
+    text = "Tell what was not mapped without values of it, in --summary too."
+    return click.option("--redact", is_flag=True, help=text)(command)
+
+
 def summary_option(command: _F) -> _F:
     """`--summary`, of the same."""
     text = "Write the counts to FILE as JSON."

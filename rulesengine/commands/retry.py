@@ -22,6 +22,7 @@ from rulesengine.commands.common import (
     limit_option,
     load,
     output_option,
+    redact_option,
     standard_input,
     summary_option,
 )
@@ -57,6 +58,7 @@ _SUFFIX = re.compile(r"(\.(json|ndjson|jsonl|txt))?(\.gz)?$", re.I)
 @click.option("--rejects", "left", metavar="FILE", shell_complete=files,
               help="Write what still fails to FILE; unless said, x.left.ndjson beside x.ndjson.")  # fmt: skip
 @summary_option
+@redact_option
 @limit_option
 @click.option("--strict", is_flag=True, help="Fail when an item is unmatched.")
 def command(
@@ -67,6 +69,7 @@ def command(
     output: str | None,
     left: str | None,
     summary: str | None,
+    redact: bool,
     limits: dict[str, int],
     strict: bool,
 ) -> None:
@@ -88,7 +91,7 @@ def command(
         inputs = [_opened(path, opened) for path in paths]
         engine_of = _engine_of(mapping, inputs, app, vocabulary, Limits(**limits))
         with outputs(output, left, summary) as files:
-            tally, kept = _write(inputs, Retrier(engine_of, _LIMITS), files)
+            tally, kept = _write(inputs, Retrier(engine_of, _LIMITS), files, redact)
     report(tally, ("line", "lines"))
     remaining = tally.unmatched + tally.rejected + kept
     if remaining:
@@ -98,8 +101,8 @@ def command(
         raise SystemExit(FAILED)
 
 
-def _write(inputs: Sequence[_Input], retrier: Retrier, files: Outputs) -> tuple[Tally, int]:
-    """Run all lines; what they came to, and how many were kept as they are."""
+def _write(inputs: Sequence[_Input], retrier: Retrier, files: Outputs, redact: bool) -> tuple[Tally, int]:
+    """Run all lines; what they came to as it may be told, and how many were kept as they are."""
     tally, kept = Tally(limit=MOST_KINDS), 0
     for one in inputs:
         for number, line in one.lines():
@@ -113,6 +116,7 @@ def _write(inputs: Sequence[_Input], retrier: Retrier, files: Outputs) -> tuple[
                 click.echo(printable(f"{one.path}:{number}: kept as it is: {done.why_kept}"), err=True)
     if kept > _KEPT_SHOWN:
         click.echo(f"... and {counted(kept - _KEPT_SHOWN, 'more line', 'more lines')} kept", err=True)
+    tally = tally.redacted() if redact else tally
     write_summary(files.summary, {**tally.as_dict(), "kept": kept})
     return tally, kept
 
