@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from rulesengine.errors import PayloadError
-from rulesengine.limits import Limits, beyond, has_beyond, occurrences
+from rulesengine.limits import Limits, beyond, has_beyond, holds_more, occurrences
 from rulesengine.payloads import as_data, encode_line, encode_lines, is_utf8, reader
 from rulesengine.program import IGNORED, OfFields, Program
 from rulesengine.running import Result, run_body, run_items
@@ -237,6 +237,8 @@ def run_list(
 
 def _list_of(of_fields: OfFields, body: bytes, limits: Limits) -> list[Any] | None:
     """The records of a list of objects within the limits; None for all else."""
+    if holds_more(body, limits.values):
+        return None
     try:
         found = of_fields.read.one(body)
     except (ValueError, RecursionError):  # as above

@@ -70,10 +70,16 @@ def beyond(data: bytes, limits: Limits, objects: int = 0) -> PayloadError | None
         )
     if len(data) > limits.text_bytes and _has_longer_text(data, limits.text_bytes):
         return _long("a text in the body", limits)
-    # A value takes two bytes at least, with the comma after it.
-    if len(data) > 2 * limits.values and sum(occurrences(data, mark) for mark in (b",", b"{", b"[")) > limits.values:
+    if holds_more(data, limits.values):
         return PayloadError(codes.E517, f"the body has more than {limits.values:,} values in it, which is the limit")
     return None
+
+
+def holds_more(data: bytes, values: int) -> bool:
+    """Whether a body in JSON holds more values than that."""
+    if len(data) <= 2 * values:  # each takes two bytes at least, with the comma after it
+        return False
+    return sum(occurrences(data, mark) for mark in (b",", b"{", b"[")) > values
 
 
 def has_beyond(lines: bytes, limits: Limits) -> bool:
