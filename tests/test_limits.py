@@ -305,3 +305,15 @@ def test_a_body_of_too_many_items_is_retried_with_another_limit(
     assert_adds_up(json.loads(Path("sum.json").read_text()), bodies=1)
     assert (done.exit_code, len(done.stdout.splitlines())) == (0, 5)
     assert DEFAULT_LIMITS.items > 5
+
+
+def test_a_body_of_too_many_values_is_read_out_of_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits are held against the body: the line, which keeps more besides, is within them in any case."""
+    monkeypatch.chdir(tmp_path)
+    Path("app.yml").write_text(APP)
+    Path("m.yml").write_bytes(files_of(FLAT).mappings[0].raw)
+    Path("in.json").write_bytes(b"[" + b"1," * (DEFAULT_LIMITS.values + 10) + b"1]")
+    assert "E517" in rules("m.yml", "in.json", "--rejects", "r.ndjson", status=1).stderr
+    done = CliRunner().invoke(main, ["retry", "r.ndjson", "--limit", "values=1000000000"])
+    assert "rejected E515" in done.stderr
+    assert "kept as it is" not in done.stderr

@@ -39,7 +39,9 @@ from rulesengine.tally import MOST_KINDS, Tally
 
 # A line has a body in it, of which each character may be an escape, and the item besides. All limits are held against
 # the body itself, once it is read out of the line.
-_LIMITS = Limits(body_bytes=16 * DEFAULT_LIMITS.body_bytes, depth=sys.maxsize, text_bytes=sys.maxsize)
+_LIMITS = Limits(
+    body_bytes=16 * DEFAULT_LIMITS.body_bytes, depth=sys.maxsize, text_bytes=sys.maxsize, values=sys.maxsize
+)
 _KEPT_SHOWN = 20
 _ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
 _SUFFIX = re.compile(r"(\.(json|ndjson|jsonl|txt))?(\.gz)?$", re.I)
